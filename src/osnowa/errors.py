@@ -15,6 +15,9 @@ OsnowaError                 anything a user can cause or should be told in one l
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
+
 __all__ = [
     "BusyError",
     "CannotCreateError",
@@ -35,16 +38,28 @@ class OsnowaError(Exception):
 
     >>> str(SettingsError("model.num_heads = 6", "does not divide model.d_model = 128", "use 1, 2, 4, 8"))
     'model.num_heads = 6: does not divide model.d_model = 128; use 1, 2, 4, 8'
+
+    The message is one line that any terminal can print: a line break or an escape sequence in a file's name, or bytes
+    of it that are not UTF-8, stand there as escapes. The three parts are kept as they were given.
     """
 
     exit_code: int = 1
 
     def __init__(self, where: str, what: str, instead: str = "") -> None:
         self.where, self.what, self.instead = where, what, instead
-        super().__init__(f"{where}: {what}" + (f"; {instead}" if instead else ""))
+        super().__init__(self.message())
 
-    def __reduce__(self) -> tuple[type[OsnowaError], tuple[str, str, str]]:
+    def message(self) -> str:
+        """The three parts as one line."""
+        return printable(f"{self.where}: {self.what}" + (f"; {self.instead}" if self.instead else ""))
+
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.where, self.what, self.instead)
+
+
+def printable(text: str) -> str:
+    """`text` with control characters and halves of surrogates as escapes."""
+    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
 
 
 class UsageError(OsnowaError):
@@ -79,26 +94,45 @@ class StoppedError(OsnowaError):
     exit_code = 75
 
 
-class SettingsError(OsnowaError):
-    """Wrong settings; several are joined, one a line, so that all are seen at once."""
+class SettingsError(OsnowaError, ValueError):
+    """Wrong settings; several are joined, one a line, so that all are seen at once.
+
+    It is a ValueError too, so that pydantic collects what a validator of a settings class raises.
+    """
 
     exit_code = 78
 
+    def __init__(self, where: str, what: str, instead: str = "", *, parts: Sequence[SettingsError] = ()) -> None:
+        self.parts = tuple(parts) or (self,)
+        super().__init__(where, what, instead)
+
+    def message(self) -> str:
+        if self.parts == (self,):
+            return super().message()
+        return f"{self.where}: {self.what}:" + "".join(f"\n  {part}" for part in self.parts)
+
     @classmethod
-    def join(cls, errors: list[SettingsError]) -> SettingsError:
-        """All of `errors` as one, each on a line of its own."""
+    def join(cls, errors: Sequence[SettingsError]) -> SettingsError:
+        """All of `errors` as one, each on a line of its own; what was joined before is joined anew."""
         assert errors, "join needs at least one error"
-        if len(errors) == 1:
-            return errors[0]
-        joined = cls(f"{len(errors)} settings", "can't work", "\n".join(["", *(f"  {error}" for error in errors)]))
-        return joined
+        parts = [part for error in errors for part in error.parts]
+        if len(parts) == 1:
+            return parts[0]
+        return cls(f"{len(parts)} settings", "can't work", "; ".join(str(part) for part in parts), parts=parts)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (SettingsError.join, (self.parts,)) if len(self.parts) > 1 else super().__reduce__()
 
 
-class InterruptedRun(OsnowaError):
+class InterruptedRun(OsnowaError):  # noqa: N818 - the user's wish, not an error
     """SIGINT or SIGTERM, after a checkpoint was saved. `signal_number` decides 130 or 143."""
 
     exit_code = 130
 
-    def __init__(self, where: str, what: str, instead: str = "", *, signal_number: int = 2) -> None:
+    def __init__(self, where: str, what: str, instead: str = "", signal_number: int = 2) -> None:
         super().__init__(where, what, instead)
+        self.signal_number = signal_number
         self.exit_code = 128 + signal_number
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.where, self.what, self.instead, self.signal_number)

@@ -1,0 +1,76 @@
+# `make demo` and `make test` build what they need; all they ask of the machine is Python 3.11 or newer, pip, gcc and make.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    ?= $(VENV)/bin
+COMPAT := .venv-compat
+# Tests of the report page need a browser. Set CHROMIUM= to another program, or install Debian's package.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: help demo test check format-check lint types tests browser format test-compat clean
+
+help:
+	@echo "make demo         pre-train an encoder on the text inside Python, then ask it (about 5 minutes)"
+	@echo "make test         format check, lint, types and all tests"
+	@echo "make check        the same in an environment that is already there (BIN=path/to/bin)"
+	@echo "make format       format the code and sort the imports"
+	@echo "make test-compat  exchange with transformers 4.57, in an environment of its own"
+	@echo "make clean        remove environments, caches and the demo's run"
+
+demo: $(VENV)/.ready
+	$(BIN)/python -m osnowa.runs.demo
+
+test: $(VENV)/.ready
+	@$(MAKE) --no-print-directory check
+
+check: format-check lint types tests browser
+
+format-check:
+	$(BIN)/ruff format --check .
+
+lint:
+	$(BIN)/ruff check .
+
+types:
+	$(BIN)/mypy
+
+tests:
+	$(BIN)/python -m pytest -n 2 $(if $(CHROMIUM),,-m "not browser")
+
+browser:
+	@test -n "$(CHROMIUM)" || { echo "tests/browser was left out: there is no Chromium here; install the Debian package chromium" >&2; exit 1; }
+
+format:
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
+# torch comes first and alone, so that pip can't be led to another build of it by a later requirement. The environment
+# has no pip of its own: Debian's python3 can make one without the package python3-venv only that way.
+INSTALL = $(PYTHON) -m pip --python
+
+define new_environment
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.11 ..." >&2; exit 1; }
+	test -x $(1)/bin/python || $(PYTHON) -m venv --without-pip $(1)
+endef
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(call new_environment,$(VENV))
+	$(INSTALL) $(VENV)/bin/python install -q -c constraints.txt torch
+	$(INSTALL) $(VENV)/bin/python install -q -c constraints.txt -e ".[dev]"
+	@touch $@
+
+test-compat: $(COMPAT)/.ready
+	$(COMPAT)/bin/python -m pytest tests/compat
+
+# The older transformers brings its own tokenizers and huggingface_hub, so those pins are left out.
+$(COMPAT)/.ready: pyproject.toml constraints.txt
+	$(call new_environment,$(COMPAT))
+	grep -v -E '^(transformers|tokenizers|huggingface_hub|typer|click)==' constraints.txt > $(COMPAT)/constraints.txt
+	$(INSTALL) $(COMPAT)/bin/python install -q -c $(COMPAT)/constraints.txt torch
+	$(INSTALL) $(COMPAT)/bin/python install -q -c $(COMPAT)/constraints.txt -e . \
+		"transformers==4.57.*" pytest pytest-timeout pytest-xdist hypothesis jaxtyping beartype
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(COMPAT) demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

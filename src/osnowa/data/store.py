@@ -1,0 +1,84 @@
+"""Tokens on disk: memory-mapped ids with document and sentence borders, checksummed, keyed by what made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osnowa import files
+from osnowa.errors import DamagedError, DataError
+
+SPLITS = ("train", "held_out")
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TokenSplit:
+    """One split, memory-mapped.
+
+    `tokens[sentences[s] : sentences[s + 1]]` is sentence s; documents d holds sentences `documents[d] : documents[d + 1]`.
+    """
+
+    tokens: NDArray[np.uint16] | NDArray[np.uint32]
+    sentences: I64  # [num_sentences + 1] offsets into tokens
+    documents: I64  # [num_documents + 1] offsets into sentences
+    num_bytes: int  # UTF-8 bytes of the text behind the tokens
+
+    @property
+    def num_documents(self) -> int:
+        return len(self.documents) - 1
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """A prepared corpus: both splits, the tokenizer's file beside them, and the facts in the manifest."""
+
+    folder: Path
+    facts: dict[str, Any]
+    train: TokenSplit
+    held_out: TokenSplit
+
+    @classmethod
+    def open(cls, folder: Path, *, check: bool = True) -> TokenStore:
+        """Map a published store; `check` compares every file with its checksum first.
+
+        Raises:
+            DamagedError: a file is missing or altered, or the folder holds something else.
+        """
+        manifest = files.verify(folder) if check else files.read_manifest(folder)
+        facts = manifest.facts
+        if facts.get("kind") != "token store":
+            raise DataError(str(folder), "is not a prepared corpus", "make one with osnowa prepare")
+        return cls(folder, facts, *(_open_split(folder, name, facts) for name in SPLITS))
+
+
+def token_dtype(vocab_size: int) -> np.dtype[Any]:
+    """uint16 while every id fits, else uint32."""
+    return np.dtype("<u2") if vocab_size <= 1 << 16 else np.dtype("<u4")
+
+
+def _open_split(folder: Path, name: str, facts: dict[str, Any]) -> TokenSplit:
+    counts = facts["splits"][name]
+    dtype = np.dtype(facts["dtype"])
+    return TokenSplit(
+        _map(folder / f"{name}.tokens", dtype, counts["tokens"]),
+        _map(folder / f"{name}.sentences", np.dtype("<i8"), counts["sentences"] + 1),
+        _map(folder / f"{name}.documents", np.dtype("<i8"), counts["documents"] + 1),
+        counts["bytes"],
+    )
+
+
+def _map(path: Path, dtype: np.dtype[Any], size: int) -> NDArray[Any]:
+    if path.stat().st_size != size * dtype.itemsize:
+        raise DamagedError(str(path), f"has {path.stat().st_size} bytes instead of {size * dtype.itemsize}")
+    if size == 0:  # an empty file can't be mapped
+        return np.zeros(0, dtype)
+    return np.memmap(path, dtype, mode="r", shape=(size,))

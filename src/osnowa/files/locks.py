@@ -1,0 +1,83 @@
+"""One process at a time: a lock on a folder, and a mark on what is being written that ends with its writer."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from osnowa.errors import BusyError
+from osnowa.files import system
+from osnowa.files.failures import storage_errors
+
+
+@contextlib.contextmanager
+def lock(folder: Path, name: str = "run.lock") -> Iterator[None]:
+    """Hold `folder` for this process; the system frees it however the process ends.
+
+    Raises:
+        BusyError: another process holds it; names its pid, host and start time.
+        StorageError, CannotCreateError: the lock can't be written.
+    """
+    path = folder / name
+    with storage_errors(path):
+        descriptor = system.append(path)
+    try:
+        with storage_errors(path):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.pread(descriptor, 500, 0).decode(errors="replace").strip() or "an unknown process"
+                raise BusyError(
+                    str(folder), f"another run works here ({holder})", "wait for it or choose another --out"
+                ) from None
+            text = f"pid {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+            system.truncate(descriptor, 0)
+            system.write(descriptor, memoryview(text.encode()))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # the next one to be refused must not read of us
+                system.truncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Mark the file or folder at `path` as in work until the block ends or the process dies, however it dies.
+
+    Where the file system has no locks nothing is marked: then only the lock of the run keeps others away.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process works on the file or folder at `path`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False

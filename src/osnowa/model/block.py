@@ -1,0 +1,55 @@
+"""One layer: attention and feed-forward, each inside the same Add & Norm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from osnowa.model.attention import Attention
+from osnowa.model.config import ModelConfig
+from osnowa.model.feed_forward import FEED_FORWARDS
+from osnowa.model.norm import build_norm
+from osnowa.model.position import Rotate, stand_still
+from osnowa.model.tap import Tap
+
+
+class Residual(nn.Module):
+    """Add & Norm: norm_after(x + f(norm_in(x))); the norm that the placement does not use is the identity."""
+
+    def __init__(self, config: ModelConfig, norm_in: bool = True) -> None:
+        super().__init__()
+        self.norm_in = build_norm(config, config.norm_placement == "pre" and norm_in)
+        self.norm_after = build_norm(config, config.norm_placement == "post")
+        self.dropout = nn.Dropout(config.dropout)
+        self.added = Tap("batch seq d_model")
+
+    def forward(
+        self, x: Float[Tensor, "batch seq d_model"], sublayer: Callable[[Tensor], Tensor]
+    ) -> Float[Tensor, "batch seq d_model"]:
+        return self.norm_after(self.added(x + self.dropout(sublayer(self.norm_in(x)))))
+
+
+class Block(nn.Module):
+    """Self-attention, cross-attention where there is a memory to look across, and the feed-forward network."""
+
+    def __init__(self, config: ModelConfig, cross: bool = False, norm_in: bool = True) -> None:
+        super().__init__()
+        self.attention, self.attention_residual = Attention(config), Residual(config, norm_in)
+        if cross:
+            self.cross_attention, self.cross_residual = Attention(config), Residual(config)
+        self.feed_forward, self.feed_forward_residual = FEED_FORWARDS[config.feed_forward](config), Residual(config)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch seq d_model"],
+        mask: Float[Tensor, "batch 1 seq seq"] | None,
+        rotate: Rotate,
+        memory: Float[Tensor, "batch memory d_model"] | None = None,
+        memory_mask: Float[Tensor, "batch 1 seq memory"] | None = None,
+    ) -> Float[Tensor, "batch seq d_model"]:
+        x = self.attention_residual(x, lambda h: self.attention(h, h, mask, rotate))
+        if memory is not None:
+            x = self.cross_residual(x, lambda h: self.cross_attention(h, memory, memory_mask, stand_still))
+        return self.feed_forward_residual(x, self.feed_forward)

@@ -1,0 +1,52 @@
+"""Random initial weights, one stream of random numbers for each parameter's name."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from osnowa.model.transformer import Transformer
+
+STANDARD_DEVIATION = 0.02  # Devlin et al. 2019, in the published code; GPT-2 took it over
+
+
+@torch.no_grad()
+def initialise(model: Transformer, seed: int) -> None:
+    """Normal(0, 0.02) matrices cut off at two deviations, norms 1, biases 0.
+
+    Matrices that write into the residual stream of a pre-norm model are divided by sqrt(2 x layers) (Radford et al.
+    2019, section 2.3). A parameter's numbers depend on (seed, name, shape) alone, so adding a head moves nothing else.
+    """
+    layers = model.config.encoder_layers + model.config.decoder_layers
+    shrink = 1 / math.sqrt(2 * layers) if model.config.norm_placement == "pre" else 1.0
+    for name, parameter, module in named_with_module(model):
+        if isinstance(module, nn.LayerNorm | nn.RMSNorm):
+            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+        elif name.endswith("bias"):
+            parameter.zero_()
+        else:
+            writes = name.endswith(("attention.output.weight", "feed_forward.down.weight"))
+            deviation = STANDARD_DEVIATION * (shrink if writes else 1.0)
+            nn.init.trunc_normal_(
+                parameter, std=deviation, a=-2 * deviation, b=2 * deviation, generator=generator(seed, name)
+            )
+
+
+def generator(seed: int, name: str) -> torch.Generator:
+    """A CPU generator for one parameter."""
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+def named_with_module(model: nn.Module) -> Iterator[tuple[str, Tensor, nn.Module]]:
+    """Each parameter once, with its name and the module that holds it."""
+    seen: set[int] = set()
+    for prefix, module in model.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield f"{prefix}.{name}" if prefix else name, parameter, module

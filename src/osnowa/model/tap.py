@@ -1,0 +1,18 @@
+"""A named tensor of the data flow: an identity until somebody looks."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+class Tap(nn.Identity):
+    """An identity at a tensor that no module boundary shows; `axes` names its axes, e.g. "batch head query key"."""
+
+    def __init__(self, axes: str) -> None:
+        super().__init__()
+        self.axes = tuple(axes.split())
+
+    @property
+    def watched(self) -> bool:
+        """True while a forward hook is attached."""
+        return bool(self._forward_hooks)

@@ -1,0 +1,98 @@
+"""The whole model: embeddings, an encoder and/or a decoder stack of the same blocks, and heads."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from osnowa.model.block import Block
+from osnowa.model.config import ModelConfig
+from osnowa.model.head import LanguageModelHead, NextSentenceHead
+from osnowa.model.mask import Layout, additive, visible
+from osnowa.model.norm import build_norm
+from osnowa.model.position import POSITIONS
+from osnowa.model.tap import Tap
+
+
+class Embedding(nn.Module):
+    """Token plus segment vectors; the position is added in the stack, where order enters."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.token = nn.Embedding(config.vocab_size, config.d_model)
+        self.segment = nn.Embedding(config.num_segments, config.d_model) if config.num_segments else None
+
+    def forward(
+        self, tokens: Int[Tensor, "batch seq"], segments: Int[Tensor, "batch seq"] | None = None
+    ) -> Float[Tensor, "batch seq d_model"]:
+        x: Tensor = self.token(tokens)
+        if self.segment is None:
+            return x
+        return x + self.segment(torch.zeros_like(tokens) if segments is None else segments)
+
+
+class Stack(nn.Module):
+    """The encoder (causal=False) or the decoder (causal=True)."""
+
+    def __init__(self, config: ModelConfig, num_layers: int, causal: bool, cross: bool = False) -> None:
+        super().__init__()
+        self.causal, self.windows = causal, config.windows
+        self.position = POSITIONS[config.position](config)
+        self.embedded = Tap("batch seq d_model")
+        self.input_norm = build_norm(config, config.input_norm)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(
+            Block(config, cross, norm_in=config.first_norm or layer > 0) for layer in range(num_layers)
+        )
+        self.final_norm = build_norm(config, config.norm_placement == "pre")
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch seq d_model"],
+        layout: Layout,
+        memory: Float[Tensor, "batch memory d_model"] | None = None,
+        memory_layout: Layout | None = None,
+    ) -> Float[Tensor, "batch seq d_model"]:
+        masks = {w: additive(visible(layout, layout, self.causal, w), x.dtype) for w in set(self.windows)}
+        memory_mask = None if memory_layout is None else additive(visible(layout, memory_layout), x.dtype)
+        rotations = self.position.rotations(layout.positions, x.dtype)
+        x = self.dropout(self.input_norm(self.embedded(self.position.embed(x, layout.positions))))
+        for i, block in enumerate(self.blocks):
+            mask, rotate = masks[self.windows[i % len(self.windows)]], rotations[i % len(rotations)]
+            x = block(x, mask, rotate, memory, memory_mask)
+        return self.final_norm(x)
+
+
+class Transformer(nn.Module):
+    """Encoder-only, decoder-only or encoder-decoder, by which layer counts the config gives."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config, self.embedding = config, Embedding(config)
+        if config.encoder_layers:
+            self.encoder = Stack(config, config.encoder_layers, causal=False)
+        if config.decoder_layers:
+            self.decoder = Stack(config, config.decoder_layers, causal=True, cross=config.encoder_layers > 0)
+        self.head = LanguageModelHead(config, self.embedding.token)
+        self.next_sentence = NextSentenceHead(config) if config.next_sentence else None
+
+    def encode(
+        self, tokens: Int[Tensor, "batch seq"], layout: Layout, segments: Int[Tensor, "batch seq"] | None = None
+    ) -> Float[Tensor, "batch seq d_model"]:
+        """The contextual matrix: one vector for each token, coloured by its row."""
+        return self.encoder(self.embedding(tokens, segments), layout)
+
+    def decode(
+        self,
+        tokens: Int[Tensor, "batch seq"],
+        layout: Layout,
+        memory: Float[Tensor, "batch memory d_model"] | None = None,
+        memory_layout: Layout | None = None,
+    ) -> Float[Tensor, "batch seq d_model"]:
+        """The decoder's hidden vectors, looking across to `memory` where there is an encoder."""
+        return self.decoder(self.embedding(tokens), layout, memory, memory_layout)
+
+    def parameter_count(self) -> int:
+        """Numbers that are trained; a tied matrix counts once."""
+        return sum(parameter.numel() for parameter in self.parameters())

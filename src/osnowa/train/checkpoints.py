@@ -1,0 +1,114 @@
+"""Checkpoints: published whole or not at all, checked before they are used, no pickle in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from osnowa import files
+from osnowa.data import Place
+from osnowa.errors import DamagedError, DataError, OsnowaError, SettingsError
+
+FOLDER = "checkpoints"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where a run stands. Randomness is a function of the place, so there is no random state to keep."""
+
+    step: int = 0
+    place: Place = field(default_factory=Place)
+    tokens: int = 0
+    seconds: float = 0.0
+    rate_scale: float = 1.0  # halved when a run was rolled back
+    bad_steps: int = 0  # in a row
+    rollbacks: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainingState:
+        return cls(**{**values, "place": Place(**values["place"])})
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was saved: float32 master weights and the optimizer's tensors by name."""
+
+    state: TrainingState
+    weights: dict[str, Tensor]
+    optimiser: dict[str, Tensor]
+
+
+def name_of(step: int) -> str:
+    return f"step-{step:09d}"
+
+
+def save(run: Path, checkpoint: Checkpoint, identity: str, keep: int) -> Path:
+    """Publish a checkpoint, then remove the oldest beyond `keep`.
+
+    Raises:
+        StorageError, CannotCreateError: earlier checkpoints are untouched.
+    """
+    folder = files.make_folder(run / FOLDER)
+    final = folder / name_of(checkpoint.state.step)
+    with files.publish(final, {"kind": "checkpoint", "identity": identity, "step": checkpoint.state.step}) as work:
+        files.save_tensors(work / "weights.safetensors", checkpoint.weights)
+        files.save_tensors(work / "optimiser.safetensors", checkpoint.optimiser)
+        files.write(work / "state.json", files.json_text(checkpoint.state.as_dict()))
+    for old in published(run)[keep:]:
+        files.remove(old)
+    return final
+
+
+def published(run: Path) -> list[Path]:
+    """The checkpoint folders, the newest step first (by number: clocks lie)."""
+    found = [path for path in (run / FOLDER).glob("step-*") if path.name.removeprefix("step-").isdigit()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
+
+
+def load_newest(run: Path, identity: str, warn: Callable[[str], None]) -> Checkpoint | None:
+    """The newest sound checkpoint; damaged ones are named through `warn` and passed over. None: there is none at all.
+
+    Raises:
+        DataError: checkpoints are there, but not one is sound.
+        SettingsError: written by a newer osnowa, or by a run with another identity.
+    """
+    tried: list[str] = []
+    for folder in published(run):
+        try:
+            return load(folder, identity)
+        except DamagedError as error:
+            tried.append(str(error))
+            warn(f"{error}; the checkpoint before it is used")
+    if tried:
+        raise DataError(
+            str(run / FOLDER), f"holds no sound checkpoint ({'; '.join(tried)})", "start again with another --out"
+        )
+    return None
+
+
+def load(folder: Path, identity: str) -> Checkpoint:
+    """One checkpoint, every file checked.
+
+    Raises:
+        DamagedError, SettingsError
+    """
+    manifest = files.verify(folder)
+    if manifest.facts.get("identity") != identity:
+        raise SettingsError(str(folder), "belongs to another run", "remove it or choose another --out")
+    try:
+        state = TrainingState.from_dict(json.loads((folder / "state.json").read_bytes()))
+        return Checkpoint(state, load_file(folder / "weights.safetensors"), load_file(folder / "optimiser.safetensors"))
+    except OsnowaError:
+        raise
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DamagedError(str(folder), f"can't be read ({error})") from None

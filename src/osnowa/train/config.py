@@ -1,0 +1,84 @@
+"""Everything about how a model is trained: length, batch, optimizer, schedule, care."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from osnowa.errors import SettingsError
+from osnowa.settings import Settings
+from osnowa.train.optimisers import OptimiserName
+from osnowa.train.precision import PrecisionName
+from osnowa.train.schedules import ScheduleName
+
+
+class TrainingConfig(Settings):
+    """Section [training]. Exactly one of minutes, steps and tokens says how long."""
+
+    minutes: float | None = Field(
+        default=None, description="train for this long; preparation is not counted", gt=0, le=100_000
+    )
+    steps: int | None = Field(default=None, description="train for so many updates", ge=1, le=1_000_000_000)
+    tokens: int | None = Field(default=None, description="train on so many tokens", ge=1, le=10**15)
+
+    batch_rows: int = Field(default=16, description="rows in each update", ge=1, le=1_000_000)
+    micro_rows: int | None = Field(default=None, description="rows at once; none: as many as the device likes", ge=1)
+
+    optimiser: OptimiserName = Field(default="adamw", description="adamw, or muon on the blocks' matrices")
+    learning_rate: float = Field(default=1e-3, description="of AdamW, at its peak", gt=0, le=1)
+    matrix_learning_rate: float = Field(default=3e-3, description="of Muon, at its peak", gt=0, le=1)
+    beta1: float = Field(default=0.9, description="AdamW's first decay", ge=0, lt=1)
+    beta2: float = Field(default=0.98, description="AdamW's second decay", ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, description="AdamW's epsilon", gt=0, le=1e-2)
+    weight_decay: float = Field(default=0.01, description="on matrices", ge=0, le=10)
+    clip_norm: float = Field(default=1.0, description="longest gradient", gt=0)
+    next_sentence_weight: float = Field(default=1.0, description="of the next-sentence loss in the total", ge=0, le=100)
+
+    schedule: ScheduleName = Field(default="wsd", description="what the learning rate does after the warm-up")
+    warmup_share: float = Field(default=0.05, description="share of the steps that warm up", ge=0, le=0.9)
+    warmup_steps: int | None = Field(default=None, description="warm-up in steps; none: by warmup_share", ge=0)
+    decay_share: float = Field(default=0.4, description="share of the steps that decay (wsd)", gt=0, le=1)
+
+    precision: PrecisionName = Field(default="auto", description="bf16 where the machine has it, else fp32")
+    threads: int | None = Field(default=None, description="processor threads; none: one a core", ge=1, le=1024)
+    deterministic: bool = Field(default=False, description="on a GPU: the same bits each time, slower")
+
+    evaluations: int = Field(default=20, description="how often the held-out text is looked at", ge=0, le=10_000)
+    held_out_rows: int = Field(default=256, description="held-out rows looked at each time", ge=1, le=1_000_000)
+    checkpoint_minutes: float = Field(default=2.0, description="time between checkpoints", gt=0, le=10_000)
+    keep_checkpoints: int = Field(default=2, description="checkpoints kept", ge=1, le=1000)
+    on_divergence: Literal["halve", "stop"] = Field(
+        default="halve",
+        description="after five bad steps in a row: go back to a checkpoint with half the rate, or stop",
+    )
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        given = [name for name in ("minutes", "steps", "tokens") if getattr(self, name) is not None]
+        errors = []
+        if len(given) > 1:
+            errors.append(
+                SettingsError(
+                    "training", f"has {' and '.join(given)}", "give exactly one of --minutes, --steps, --tokens"
+                )
+            )
+        if self.warmup_steps is not None and self.steps is not None and self.warmup_steps >= self.steps:
+            errors.append(
+                SettingsError(
+                    f"training.warmup_steps = {self.warmup_steps}",
+                    f"is not shorter than the run of {self.steps} steps",
+                    f"use at most {self.steps - 1}, or leave it out for {self.warmup_share:.0%} of the steps",
+                )
+            )
+        if self.micro_rows is not None and self.micro_rows > self.batch_rows:
+            errors.append(
+                SettingsError(
+                    f"training.micro_rows = {self.micro_rows}",
+                    f"is more than batch_rows = {self.batch_rows}",
+                    f"use at most {self.batch_rows}",
+                )
+            )
+        if errors:
+            raise ValueError(SettingsError.join(errors)) from SettingsError.join(errors)
+        return self

