@@ -7,13 +7,18 @@ dies (out of memory, segmentation fault, kill) is replaced and its task tried on
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import queue
 import selectors
+import signal
 import subprocess
 import sys
+import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 from osnowa import errors
 from osnowa.errors import OsnowaError, StorageError
@@ -21,54 +26,142 @@ from osnowa.errors import OsnowaError, StorageError
 Task = Mapping[str, Any]
 
 
+# --- in the worker ----------------------------------------------------------------------------------------------
+
+
 def serve(actions: Mapping[str, Callable[..., Any]]) -> None:
     """Answer tasks `{"action": name, "arguments": {...}}` from standard input until it closes."""
-    output = os.fdopen(os.dup(1), "wb", buffering=0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints goes to standard error, not into the answers
-    for line in sys.stdin.buffer:
-        task = json.loads(line)
+    tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(tasks,), daemon=True).start()
+    while True:
+        answer = _work(actions, json.loads(tasks.get()))
         try:
-            answer = {"result": actions[task["action"]](**task["arguments"])}
-        except OsnowaError as error:
-            answer = {"error": [type(error).__name__, error.where, error.what, error.instead]}
-        except MemoryError:
-            answer = {"error": ["StorageError", task["action"], "ran out of memory", "use fewer workers"]}
-        output.write(json.dumps(answer).encode() + b"\n")
+            output.write(answer + b"\n")
+            output.flush()
+        except BrokenPipeError:  # the parent is gone
+            os._exit(1)
+
+
+def _listen(tasks: queue.SimpleQueue[bytes]) -> None:
+    """Tasks for the main thread. When standard input closes the parent is done, or dead: end, also inside a task."""
+    for line in sys.stdin.buffer:
+        tasks.put(line)
+    os._exit(0)
+
+
+def _work(actions: Mapping[str, Callable[..., Any]], task: Task) -> bytes:
+    try:
+        return json.dumps({"result": actions[task["action"]](**task["arguments"])}).encode()
+    except OsnowaError as error:
+        # A room's own error class travels as the nearest one that the parent knows.
+        kind = next(cls.__name__ for cls in type(error).__mro__ if hasattr(errors, cls.__name__))
+        return json.dumps({"error": [kind, error.where, error.what, error.instead]}).encode()
+    except MemoryError:
+        return json.dumps({"error": ["StorageError", _name(task), "ran out of memory", "use fewer workers"]}).encode()
+    except Exception:  # noqa: BLE001 - a bug must reach the parent with its traceback; dying would only repeat it
+        return json.dumps({"bug": traceback.format_exc()}).encode()
+
+
+def _name(task: Task) -> str:
+    return str(task["arguments"].get("name", task["action"]))
+
+
+# --- in the parent ----------------------------------------------------------------------------------------------
 
 
 class _Worker:
     def __init__(self, module: str) -> None:
         environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+        # -P: a file of the user's that is called like a library, in the folder where the command runs, is not imported.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            [sys.executable, "-P", "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
-        self.index: int | None = None
+        self.index: int | None = None  # the task it has, None when it is idle
+
+    @property
+    def answers(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
 
     def send(self, index: int, task: Task) -> None:
         self.index = index
         assert self.process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it died while idle: the empty answer says so
             self.process.stdin.write(json.dumps(task).encode() + b"\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it died while idle: the empty answer says so
 
     def answer(self) -> dict[str, Any] | None:
         """The answer, or None when the worker died."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line = self.answers.readline()
         return json.loads(line) if line.endswith(b"\n") else None
 
     def stop(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    pass
         if self.process.poll() is None:
             self.process.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
         self.process.wait()
+
+
+class _Pool:
+    """The workers, what each of them does, and the answers that are not yet asked for."""
+
+    def __init__(self, module: str, tasks: Sequence[Task], num_workers: int) -> None:
+        self.module, self.tasks = module, tasks
+        self.waiting = list(range(len(tasks)))[::-1]
+        self.deaths = [0] * len(tasks)
+        self.results: dict[int, dict[str, Any]] = {}
+        self.selector = selectors.DefaultSelector()
+        self.workers: list[_Worker] = []
+        self.wanted_workers = max(1, num_workers)
+
+    def fill(self) -> None:
+        """Every waiting task that a worker can take has one."""
+        for worker in self.workers:
+            if worker.index is None and self.waiting:
+                index = self.waiting.pop()
+                worker.send(index, self.tasks[index])
+        while self.waiting and len(self.workers) < self.wanted_workers:
+            worker = _Worker(self.module)
+            self.workers.append(worker)
+            self.selector.register(worker.answers, selectors.EVENT_READ, worker)
+            index = self.waiting.pop()
+            worker.send(index, self.tasks[index])
+
+    def collect(self) -> None:
+        """Wait for at least one answer or death."""
+        for key, _ in self.selector.select():
+            worker: _Worker = key.data
+            index, answer = worker.index, worker.answer()
+            worker.index = None
+            if answer is None:
+                self._bury(worker, index)
+            elif index is not None:
+                self.results[index] = answer
+
+    def _bury(self, worker: _Worker, index: int | None) -> None:
+        self.selector.unregister(worker.answers)
+        self.workers.remove(worker)
+        worker.stop()
+        if index is None:
+            return
+        self.deaths[index] += 1
+        if self.deaths[index] > 1:
+            code = worker.process.returncode
+            how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            where, what = _name(self.tasks[index]), f"a worker process died twice on it ({how})"
+            raise StorageError(where, what, "give it more memory or fewer workers, and run the same command again")
+        self.waiting.append(index)
+
+    def close(self) -> None:
+        self.selector.close()
+        for worker in self.workers:
+            worker.stop()
 
 
 def run(module: str, tasks: Sequence[Task], num_workers: int) -> Iterator[Any]:
@@ -77,45 +170,21 @@ def run(module: str, tasks: Sequence[Task], num_workers: int) -> Iterator[Any]:
     Raises:
         OsnowaError: the first failed task's error (by task order).
         StorageError: a worker died twice on the same task.
+        RuntimeError: a task failed in a way that is no user's fault; holds the worker's traceback.
     """
-    results: dict[int, Any] = {}
-    attempts = [0] * len(tasks)
-    waiting = list(range(len(tasks)))[::-1]
-    workers = [_Worker(module) for _ in range(min(num_workers, len(tasks)))]
-    selector = selectors.DefaultSelector()
+    pool = _Pool(module, tasks, num_workers)
     try:
-        for worker in workers:
-            selector.register(worker.process.stdout, selectors.EVENT_READ, worker)  # type: ignore[arg-type]
-            worker.send(waiting[-1], tasks[waiting.pop()])
         for wanted in range(len(tasks)):
-            while wanted not in results:
-                for key, _ in selector.select():
-                    worker = key.data
-                    index, answer = worker.index, worker.answer()
-                    if answer is None:
-                        selector.unregister(key.fileobj)
-                        worker.stop()
-                        attempts[index] += 1
-                        if attempts[index] > 1:
-                            name = tasks[index]["arguments"].get("name", tasks[index]["action"])
-                            raise StorageError(
-                                str(name), f"a worker process died twice on it (exit {worker.process.returncode})"
-                            )
-                        workers.remove(worker)
-                        worker = _Worker(module)
-                        workers.append(worker)
-                        selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
-                        waiting.append(index)
-                    else:
-                        results[index] = answer
-                    if waiting:
-                        worker.send(waiting[-1], tasks[waiting.pop()])
-            answer = results.pop(wanted)
+            while wanted not in pool.results:
+                pool.fill()
+                pool.collect()
+            pool.fill()  # nobody is idle while the caller works on this answer
+            answer = pool.results.pop(wanted)
             if "error" in answer:
                 kind, *parts = answer["error"]
                 raise getattr(errors, kind)(*parts)
+            if "bug" in answer:
+                raise RuntimeError(f"{_name(tasks[wanted])}: a worker failed\n{answer['bug']}")
             yield answer["result"]
     finally:
-        selector.close()
-        for worker in workers:
-            worker.stop()
+        pool.close()

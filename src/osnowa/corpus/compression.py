@@ -121,39 +121,31 @@ class Decompressed:
 
     def _advance(self) -> bytes | None:
         """The next output, perhaps empty; None at the end of the input."""
-        data = b""
+        data, ended = b"", False
         if self._frame.eof:
             data = self._frame.unused_data
-            if self._compression in ("gz", "xz"):
-                data = data.lstrip(b"\x00")  # both allow padding between and after frames
             self._frame, self._started = self._new_frame(), False
+            self._frames += 1
         if not data and (self._frame.needs_input or not self._started):
             data = self._raw.read(self._step)
             self._taken += len(data)
-            if self._frames and not self._started and self._compression in ("gz", "xz"):
-                data = data.lstrip(b"\x00") or (data and b"")
-                if not data and self._taken:
-                    return self._after_padding()
-            if not data:
-                if self._started or not self._frames:
-                    raise Damaged(f"the {self._compression} data ends too early, after {self._given:,} bytes of text")
-                return None
-        return self._feed(data)
-
-    def _after_padding(self) -> bytes | None:
-        """Zero bytes after a frame were dropped: go on until the input ends."""
-        return None if not (data := self._raw.read(self._step)) else self._feed(data.lstrip(b"\x00"))
-
-    def _feed(self, data: bytes) -> bytes:
+            ended = not data
+        if self._frames and not self._started and self._compression in ("gz", "xz"):
+            data = data.lstrip(b"\x00")  # both allow zero bytes between and after frames
+        if ended:
+            if self._started or not self._frames:
+                raise Damaged(f"the {self._compression} data ends too early, after {self._given:,} decompressed bytes")
+            return None
         if not data and not self._started:
             return b""
         try:
             block: bytes = self._frame.decompress(data, _OUTPUT)
         except _ERRORS as error:
             problem = " ".join(str(error).split())
-            raise Damaged(f"is not sound {self._compression} data ({problem}) after {self._given:,} bytes") from None
+            raise Damaged(
+                f"is not sound {self._compression} data after {self._given:,} decompressed bytes ({problem})"
+            ) from None
         self._started = True
-        self._frames += self._frame.eof
         return block
 
     def _check_caps(self) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from osnowa.corpus.language import LANGUAGES
+from osnowa.errors import SettingsError
 from osnowa.settings import Settings
 
 DocumentMode = Literal["auto", "file", "block", "line", "run", "record"]
@@ -66,7 +68,7 @@ class CorpusConfig(Settings):
     boilerplate_characters: int = Field(20, ge=1, le=10_000, description="shorter lines are never boilerplate")
     min_characters: int = Field(16, ge=1, le=1_000_000, description="too_short: a document has fewer characters")
     min_letter_share: float = Field(
-        0.4, ge=0, le=1, description="mostly_symbols: fewer of the characters that are not white space are letters"
+        0.3, ge=0, le=1, description="mostly_symbols: fewer of the characters that are not white space are letters"
     )
     max_unbroken_share: float = Field(
         0.3, ge=0, le=1, description="unbroken_runs: more of the text stands in runs of 80 and more characters without"
@@ -76,7 +78,7 @@ class CorpusConfig(Settings):
         0.005, ge=0, le=1, description="replacement_characters: more of the text is U+FFFD, lost before it came here"
     )
     max_repeated_share: float = Field(
-        0.5, ge=0, le=1, description="repetition: more of the five-word sequences occurred before in the same document"
+        0.8, ge=0, le=1, description="repetition: more of the five-word sequences occurred before in the same document"
     )
     languages: tuple[str, ...] = Field(
         (), description="language: keep documents in these languages only (codes such as pl, en) and those too short "
@@ -90,3 +92,12 @@ class CorpusConfig(Settings):
     held_out: float | None = Field(
         None, gt=0, le=0.5, description="share of documents held out; none: 5 %, less above 200 MB (about 10 MB stay)"
     )
+
+    @field_validator("languages")
+    @classmethod
+    def _known(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
+        for language in languages:
+            if language not in LANGUAGES:
+                place = f"corpus.languages = {language}"
+                raise SettingsError(place, "is no language code known here", "use codes such as pl, en, de, uk")
+        return languages

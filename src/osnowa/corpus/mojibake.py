@@ -44,8 +44,13 @@ _OWN_SIGNS = {("cp1252", "cp1250"): "¹œŸ", ("latin-1", "iso-8859-2"): "±¶¼
 
 def mend(text: str) -> str:
     """`text` with wrongly decoded sequences mended; text that shows no sign of them comes back as it is."""
-    if text.isascii():
-        return text
+    before = None
+    while text != before and not text.isascii():  # a second look may see what the first one uncovered
+        before, text = text, _mend_once(text)
+    return text
+
+
+def _mend_once(text: str) -> str:
     if _LEAD.search(text) and _SUSPECT.search(text):
         pairs = _PAIR.findall(text)
         text = "\n".join(ftfy.fix_encoding(line) if _SUSPECT.search(line) else line for line in text.split("\n"))

@@ -90,7 +90,8 @@ def write(path: Path, content: bytes | str) -> None:
     A symbolic link is replaced, what it points to is not touched. One writer for one path at a time.
 
     Raises:
-        StorageError, CannotCreateError: the old file is untouched.
+        StorageError, CannotCreateError: the old file is untouched (only where names can't be exchanged, and the folder
+            can't be synced, it may be the new one, whole).
     """
     temporary = beside(path, "tmp")
     with storage_errors(path):

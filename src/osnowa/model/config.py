@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from osnowa.errors import SettingsError
 from osnowa.settings import Settings
@@ -71,6 +71,14 @@ class ModelConfig(Settings):
             return "encoder-decoder"
         return "encoder" if self.encoder_layers else "decoder"
 
+    @field_validator("windows", mode="before")
+    @classmethod
+    def _none_is_no_window(cls, value: object) -> object:
+        """TOML has no null: the word none stands for it."""
+        if isinstance(value, list | tuple):
+            return tuple(None if each == "none" else each for each in value)
+        return value
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         errors = []
@@ -122,5 +130,5 @@ class ModelConfig(Settings):
                 )
             )
         if errors:
-            raise ValueError(SettingsError.join(errors)) from SettingsError.join(errors)
+            raise SettingsError.join(errors)
         return self

@@ -34,6 +34,10 @@ class TrainingState:
     def as_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
+    def moved(self, place: Place) -> TrainingState:
+        """The same at another place in the data."""
+        return dataclasses.replace(self, place=place)
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainingState:
         return cls(**{**values, "place": Place(**values["place"])})

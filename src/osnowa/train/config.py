@@ -80,5 +80,5 @@ class TrainingConfig(Settings):
                 )
             )
         if errors:
-            raise ValueError(SettingsError.join(errors)) from SettingsError.join(errors)
+            raise SettingsError.join(errors)
         return self

@@ -135,12 +135,11 @@ class Monitor:
         self.screen.say(f"warning: {message}", even_if_quiet=True)
 
     def _cut_back(self) -> None:
-        def wanted(line: object) -> bool:
-            if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+        def wanted(line: dict[str, Any]) -> bool:
+            step = line.get("step")
+            if self.resume_step == 0 or not isinstance(step, int) or step > self.resume_step:
                 return False
-            if not 0 <= line["step"] <= self.resume_step or self.resume_step == 0:
-                return False
-            self._seen.add(_key(line.get("kind", ""), line["step"], line))
+            self._seen.add(_key(line.get("kind"), step, line))
             return True
 
         try:

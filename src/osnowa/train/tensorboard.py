@@ -5,9 +5,8 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
-from io import RawIOBase
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO
 
 from osnowa import files
 from osnowa.errors import OsnowaError
@@ -28,14 +27,14 @@ class EventFile:
 
     def __init__(self, folder: Path, *, resume_step: int, warn: Callable[[str], None]) -> None:
         self.path, self.warn, self.broken = folder / NAME, warn, False
-        self._handle: RawIOBase | None = None
+        self._handle: BinaryIO | None = None
         # The events carry wall time for display; it moves on by the monotonic clock, so it never runs backwards.
         self._origin = time.time() - time.monotonic()
         try:
             files.make_folder(folder)
             self._cut_back(resume_step)
-            self._handle = cast(RawIOBase, files.open_append(self.path))
-            if self._handle.tell() == 0:
+            self._handle = files.open_append(self.path)
+            if self._handle.seek(0, 2) == 0:
                 self._append(_event(self._now(), file_version="brain.Event:2"))
         except (OsnowaError, OSError) as error:
             self._report(error)
@@ -61,15 +60,12 @@ class EventFile:
 
     def _append(self, record: bytes) -> None:
         assert self._handle is not None
-        start, content = self._handle.seek(0, 2), frame(record)
-        written = self._handle.write(content)
-        if written != len(content):  # a torn record would hide all later ones from TensorBoard
-            self._handle.truncate(start)
-            raise OSError(28, "No space left on device", str(self.path))
+        self._handle.write(frame(record))  # whole or not at all: a torn record would hide all later ones
 
     def _report(self, error: Exception) -> None:
         if not self.broken:
-            self.warn(f"{error} (training goes on; {self.path} is not complete)")
+            problem = files.translate(error, self.path) if isinstance(error, OSError) else error
+            self.warn(f"{problem} (training goes on; TensorBoard will lack some steps)")
         self.broken = True
 
     def close(self) -> None:

@@ -1,0 +1,134 @@
+"""One function for each verb: words in, a result shown, an exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from osnowa.cli import show
+from osnowa.cli.arguments import steps_of
+from osnowa.errors import UsageError
+
+
+def inputs(arguments: argparse.Namespace) -> list[str]:
+    """TEXT... and --sample as one list."""
+    sample = [f"sample:{arguments.sample}"] if arguments.sample else []
+    return [*arguments.text, *sample]
+
+
+def recipe(arguments: argparse.Namespace, overrides: list[str], **more: Any) -> Any:
+    """The recipe that the flags and overrides make."""
+    from osnowa.runs.api import recipe_of
+
+    corpus: dict[str, Any] = {}
+    if arguments.bad_lines:
+        corpus["bad_lines"] = arguments.bad_lines
+    if arguments.skip_unreadable:
+        corpus["skip_unreadable"] = True
+    settings = {"corpus": corpus, **more.pop("settings", {})}
+    return recipe_of(
+        preset=arguments.preset,
+        size=arguments.size,
+        objective=arguments.objective,
+        recipe=arguments.recipe,
+        tokenizer=arguments.tokenizer,
+        seed=arguments.seed,
+        device=arguments.device,
+        settings=settings,
+        overrides=overrides,
+        **more,
+    )
+
+
+def put(value: object) -> int:
+    """One JSON object on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    return 0
+
+
+def doctor(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.doctor import doctor as examine
+
+    text = inputs(arguments)
+    if not text:
+        raise UsageError("osnowa doctor", "no text given", "name files or folders, or use --sample python-docs")
+    with show.phases(arguments) as bar:
+        found = examine(text, recipe(arguments, overrides), progress=bar)
+    return put(found.as_dict()) if arguments.json else show.examination(found)
+
+
+def prepare(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.prepare import prepare_into
+
+    text = inputs(arguments)
+    if not text:
+        raise UsageError("osnowa prepare", "no text given", "name files or folders, or use --sample python-docs")
+    with show.phases(arguments) as bar:
+        prepared = prepare_into(text, Path(arguments.out), recipe(arguments, overrides), progress=bar)
+    if arguments.json:
+        return put({"folder": arguments.out, "corpus": prepared.ledger, "tokenizer": prepared.fertility, "store": prepared.store.facts["splits"]})
+    return show.prepared(prepared, arguments.out, arguments.show_removed)
+
+
+def pretrain(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.pretrain import pretrain as train
+
+    steps, more = steps_of(arguments)
+    training = {"deterministic": True} if arguments.deterministic else {}
+    chosen = recipe(
+        arguments, overrides, minutes=arguments.minutes, steps=steps, tokens=arguments.tokens, settings={"training": training}
+    )
+    run = train(
+        inputs(arguments), arguments.out, chosen, override=arguments.override, more_steps=more, quiet=arguments.quiet
+    )
+    if arguments.json:
+        return put({"run": str(run.folder), "model": str(run.folder / "model"), "finished": True, "already_finished": run.already_finished, **run.facts})
+    return show.finished(run)
+
+
+def presets(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.preset_table import preset_rows
+
+    rows = preset_rows(arguments.names)
+    return put({"presets": rows}) if arguments.json else show.presets(rows)
+
+
+def fill(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.model import load
+
+    if arguments.top_k < 1:
+        raise UsageError("--top-k", f"{arguments.top_k} is no count", "use 1 or more")
+    result = load(arguments.model, show.device(arguments)).fill(arguments.text, arguments.top_k)
+    if arguments.json:
+        return put({"masks": [[vars(guess) for guess in guesses] for guesses in result.masks]})
+    return show.filled(arguments.text, result)
+
+
+def next_sentence(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.model import load
+
+    result = load(arguments.model, show.device(arguments)).next_sentence(arguments.first, arguments.second)
+    return put(vars(result)) if arguments.json else show.followed(result)
+
+
+def report(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.api import report as write
+
+    path = write(arguments.run)
+    return put({"report": str(path)}) if arguments.json else show.line(f"report: {path}")
+
+
+def verify(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.verify import verify as check
+    from osnowa.runs.verify import verify_resume
+
+    verdict = check(arguments.run)
+    resumed = verify_resume(arguments.run, quiet=arguments.quiet) if arguments.resume and verdict.sound else None
+    if arguments.json:
+        put({"sound": verdict.sound, "checked": verdict.checked, "damaged": verdict.damaged, "bytes": verdict.bytes_checked, "resume": resumed})
+    else:
+        show.verdict(verdict, resumed)
+    return 0 if verdict.sound and resumed is not False else 65

@@ -1,0 +1,256 @@
+"""Which encoding a text is in: BOM, strict UTF-8, UTF-16 by its zero bytes, else the Polish legacy rule; or none."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from osnowa.corpus.compression import Stream
+from osnowa.corpus.documents import Damaged
+from osnowa.errors import SettingsError
+
+BOMS = {
+    b"\xff\xfe\x00\x00": "utf-32-le",  # before UTF-16, whose mark is its beginning
+    b"\x00\x00\xfe\xff": "utf-32-be",
+    b"\xef\xbb\xbf": "utf-8",
+    b"\xff\xfe": "utf-16-le",
+    b"\xfe\xff": "utf-16-be",
+}
+LEGACY = ("cp1250", "iso8859-2", "cp852")
+POLISH = "ąćęłńóśźżĄĆĘŁŃÓŚŹŻ"
+
+# Beginnings of files that are no text, whatever their name says.
+SIGNATURES = {
+    b"\x89PNG\r\n": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF87a": "a GIF picture",
+    b"GIF89a": "a GIF picture",
+    b"%PDF-": "a PDF document",
+    b"\x7fELF": "an ELF program",
+    b"PK\x03\x04": "a ZIP archive (or an office document)",
+    b"PK\x05\x06": "an empty ZIP archive",
+    b"\x1f\x8b\x08": "gzip data",
+    b"\x28\xb5\x2f\xfd": "zstd data",
+    b"\xfd7zXZ\x00": "xz data",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"\xd0\xcf\x11\xe0\xa1\xb1": "an old office document",
+    b"{\\rtf": "an RTF document",
+    b"SQLite format 3\x00": "an SQLite database",
+    b"PAR1": "a Parquet file",
+    b"\xca\xfe\xba\xbe": "a program",
+    b"OggS": "an Ogg recording",
+}
+_BZIP2 = re.compile(rb"BZh[1-9]1AY&SY")
+_MOST_NULS = 0.01  # share of the first 64 kB; real text with stray NULs has far fewer and is cleaned later
+_MOST_CONTROLS = 0.10
+_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+# Sequences of Latin letters and of punctuation: their first bytes are not letters in the Polish legacy encodings, while
+# "SPÓŁKA" in cp1250 holds D3 A3, which happens to be a sound sequence too.
+_TELLING = re.compile(rb"[\xc3-\xc5][\x80-\xbf]|\xe2\x80[\x80-\xbf]")
+_HIGH = re.compile(rb"[\x80-\xff]")
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b")) + b"\x7f"
+
+
+def find_binary(head: bytes) -> str | None:
+    """What `head` (the first 64 kB) is when it is no text: by its signature or its share of NUL and control bytes."""
+    for signature, what in SIGNATURES.items():
+        if head.startswith(signature):
+            return what
+    if _BZIP2.match(head):
+        return "bzip2 data"
+    if find_bom(head)[1] or guess_wide(head):
+        return None
+    nuls, controls = head.count(0), len(head) - len(head.translate(None, _CONTROLS))
+    if nuls > _MOST_NULS * len(head):
+        return f"binary data ({nuls / len(head):.0%} zero bytes)"
+    if controls > _MOST_CONTROLS * len(head):
+        return f"binary data ({controls / len(head):.0%} control characters)"
+    return None
+
+
+def find_bom(head: bytes) -> tuple[str, int]:
+    """Encoding and length of the byte order mark `head` begins with; ("", 0) when there is none."""
+    return next(((name, len(bom)) for bom, name in BOMS.items() if head.startswith(bom)), ("", 0))
+
+
+def guess_wide(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a byte order mark, from where the zero bytes stand, and only when it decodes."""
+    if len(head) < 8 or head.count(0) < len(head) // 8:
+        return None
+    share = [head[phase::4].count(0) / len(head[phase::4]) for phase in range(4)]
+    guess = None
+    if min(share[2], share[3]) > 0.9 and share[0] < 0.1:
+        guess = "utf-32-le"
+    elif min(share[0], share[1]) > 0.9 and share[3] < 0.1:
+        guess = "utf-32-be"
+    elif min(share[1], share[3]) > 0.5 and max(share[0], share[2]) < 0.1:
+        guess = "utf-16-le"
+    elif min(share[0], share[2]) > 0.5 and max(share[1], share[3]) < 0.1:
+        guess = "utf-16-be"
+    if guess is None:
+        return None
+    try:
+        text = codecs.getincrementaldecoder(guess)().decode(head)
+    except UnicodeDecodeError:
+        return None
+    readable = sum(letter.isprintable() or letter.isspace() for letter in text)
+    return guess if readable > 0.98 * len(text) else None
+
+
+def guess_legacy(histogram: np.ndarray) -> str | None:
+    """cp1250, ISO-8859-2 or cp852, whichever turns the bytes into most Polish letters; None when not convincing.
+
+    Convincing: at least 3 different Polish letters, ą, ę or ł among them, that are 80 % of the letters outside ASCII
+    and 0.5 % of all letters. Czech, Hungarian, Spanish, German and French text fails the 80 %.
+
+    Args:
+        histogram: counts of the 256 byte values.
+    """
+    ascii_letters = int(
+        sum(histogram[ord(letter)] for letter in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    )
+    best: tuple[int, int] = (0, 0)
+    winner = None
+    for encoding in LEGACY:
+        counts = {chr_: int(histogram[byte]) for byte in range(128, 256) if (chr_ := _decode_byte(byte, encoding))}
+        polish = sum(counts.get(letter, 0) for letter in POLISH)
+        letters = sum(count for letter, count in counts.items() if letter.isalpha())
+        controls = sum(count for letter, count in counts.items() if "\x80" <= letter <= "\x9f")
+        kinds = {letter.lower() for letter in POLISH if counts.get(letter)}
+        convincing = (
+            len(kinds) >= 3
+            and bool(kinds & set("ąęł"))
+            and polish >= 0.8 * letters
+            and polish >= 0.005 * (letters + ascii_letters)
+        )
+        if convincing and (polish, -controls) > best:
+            best, winner = (polish, -controls), encoding
+    return winner
+
+
+def _decode_byte(byte: int, encoding: str) -> str:
+    try:
+        return bytes([byte]).decode(encoding)
+    except UnicodeDecodeError:
+        return ""
+
+
+def check_encoding(name: str) -> str:
+    """The codec's own name for `name`.
+
+    Raises:
+        SettingsError: Python has no such text encoding.
+    """
+    try:
+        found = codecs.lookup(name)
+        "".encode(found.name)  # base64, rot13 and the like are codecs, not encodings
+        b"".decode(found.name)
+    except (LookupError, ValueError):
+        raise SettingsError(
+            f"corpus.encoding = {name!r}", "is no encoding that Python knows", "use auto, utf-8, cp1250, iso8859-2, ..."
+        ) from None
+    return "utf-8" if found.name == "utf-8-sig" else found.name
+
+
+def is_cuttable(encoding: str) -> bool:
+    """Whether lines can be found in its bytes without decoding: UTF-8, or one byte a character on top of ASCII."""
+    if encoding == "utf-8":
+        return True
+    plain = bytes(range(128))
+    single = re.fullmatch(r"cp(125\d|437|775|85\d|86\d|866)|iso8859-\d+|koi8-[ru]|mac-.*|ascii", encoding)
+    return single is not None and plain.decode(encoding, "strict") == plain.decode("ascii")
+
+
+@dataclass
+class Examiner:
+    """Decides on UTF-8 while the bytes stream by; `feed` gets consecutive pieces that begin at character borders."""
+
+    characters: int = 0  # decoded ones, exact while everything is UTF-8
+    sequences: int = 0  # sound UTF-8 sequences outside ASCII (an estimate in pieces that are UTF-8 throughout)
+    telling: int = 0  # those of them that legacy Polish text would not show by chance
+    strays: int = 0  # bytes outside ASCII that belong to no such sequence
+    first_invalid: int | None = None  # byte offset
+    first_invalid_line: int = 0
+    offset: int = 0
+    histogram: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+
+    def feed(self, data: bytes, line: int) -> str | None:
+        """The decoded piece, or None when it is not UTF-8; `line` is the physical line on which it begins."""
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            if self.first_invalid is None:
+                self.first_invalid = self.offset + error.start
+                before = data[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                self.first_invalid_line = line + before.count(b"\n")
+            matched = [len(sequence) for sequence in _SEQUENCE.findall(data)]
+            self.sequences += len(matched)
+            self.telling += len(_TELLING.findall(data))
+            self.strays += len(_HIGH.findall(data)) - sum(matched)
+            self.histogram += np.bincount(np.frombuffer(data, np.uint8), minlength=256)
+            self.characters += len(data)
+            text = None
+        else:
+            self.characters += len(text)
+            self.sequences += len(data) - len(text)
+            self.telling += len(data) - len(text)
+        self.offset += len(data)
+        return text
+
+    def verdict(self, skip_damage: bool) -> str:
+        """'utf-8' or a legacy encoding.
+
+        Raises:
+            Damaged: neither; with the byte offset and what to do. Under `skip_damage`, text that is mostly UTF-8 is
+                'utf-8' and the reader rejects the broken lines.
+        """
+        if self.first_invalid is None:
+            return "utf-8"
+        place = f"byte {self.first_invalid:,} (line {self.first_invalid_line:,}) is not UTF-8"
+        if self.sequences >= self.strays or 100 * self.telling >= self.strays:
+            if skip_damage:
+                return "utf-8"
+            raise Damaged(
+                f"{place}, while other letters outside ASCII are",
+                "mend it, leave out its broken lines with --bad-lines skip, or name its encoding with "
+                "--corpus.encoding=cp1250",
+                self.first_invalid_line,
+            )
+        if legacy := guess_legacy(self.histogram):
+            return legacy
+        if skip_damage and self.strays < 0.001 * self.offset:
+            return "utf-8"
+        raise Damaged(
+            f"{place}, and it does not look like Polish in cp1250, ISO-8859-2 or cp852 either",
+            "name its encoding with --corpus.encoding=NAME, or convert it to UTF-8",
+            self.first_invalid_line,
+        )
+
+
+class Transcoded:
+    """A stream in any encoding as a stream of UTF-8; `read` raises Damaged at the first byte that can't be decoded."""
+
+    def __init__(self, raw: Stream, encoding: str) -> None:
+        self._raw, self._encoding = raw, encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        self._offset = 0
+        self._ended = False
+
+    def read(self, size: int = 1 << 20, /) -> bytes:
+        while not self._ended:
+            data = self._raw.read(max(1, size // 2))
+            self._ended = not data
+            waiting = len(self._decoder.getstate()[0])
+            try:
+                text = self._decoder.decode(data, final=self._ended)
+            except UnicodeDecodeError as error:
+                place = self._offset - waiting + error.start
+                raise Damaged(f"byte {place:,} is not {self._encoding} ({error.reason})") from None
+            self._offset += len(data)
+            if text:
+                return text.encode("utf-8", "surrogatepass")
+        return b""

@@ -1,0 +1,177 @@
+"""Bytes to batches of physical lines, cut at fixed places of the source so that any part can be read alone.
+
+A source is divided into cells of GRID bytes. A line belongs to the cell in which it starts, so the lines of a cell are
+the same whether the source is read from its beginning or from that cell on, by one process or by many.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from osnowa.corpus.compression import Stream
+from osnowa.corpus.documents import Rejected, shorten
+
+GRID = 4 << 20  # bytes; 1 GB has 240 cells
+
+LineEnds = Literal["text", "record"]
+
+# In text U+2028 and U+2029 end a line as LF, CR LF and CR do; in JSON and CSV they may stand inside a value.
+_ENDS: dict[tuple[LineEnds, bool], re.Pattern[bytes]] = {
+    ("text", True): re.compile(rb"\r\n?|\n|\xe2\x80[\xa8\xa9]"),
+    ("text", False): re.compile(rb"\r\n?|\n"),
+    ("record", True): re.compile(rb"\r\n?|\n"),
+    ("record", False): re.compile(rb"\r\n?|\n"),
+}
+
+
+def end_pattern(ends: LineEnds, encoding: str) -> re.Pattern[bytes]:
+    """What ends a line in the bytes of `encoding`."""
+    return _ENDS[ends, encoding == "utf-8"]
+
+
+@dataclass(frozen=True, slots=True)
+class RawLines:
+    """Consecutive lines as bytes, with the last line end."""
+
+    cell: int
+    data: bytes
+    starts: bool  # its first line starts here (False: it goes on from the RawLines before)
+    ends: bool  # its last line ends here
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Consecutive decoded lines parted by "\\n", without the last line end."""
+
+    cell: int
+    number: int  # physical number of the first line, from 1
+    text: str
+    starts: bool
+    ends: bool
+
+
+class _Window:
+    """The part of a stream that is in memory: `data` begins at byte `base`."""
+
+    def __init__(self, stream: Stream, base: int, pattern: re.Pattern[bytes]) -> None:
+        self.stream, self.base, self.pattern = stream, base, pattern
+        self.data, self.ended = b"", False
+
+    def extend(self) -> None:
+        """Read GRID bytes more, in whatever portions the stream gives them."""
+        blocks, wanted = [self.data], GRID
+        while wanted > 0 and not self.ended:
+            block = self.stream.read(wanted)
+            self.ended = not block
+            blocks.append(block)
+            wanted -= len(block)
+        self.data = b"".join(blocks)
+
+    def drop(self, place: int) -> None:
+        """Forget what lies before byte `place`."""
+        self.data, self.base = self.data[place - self.base :], place
+
+    def line_start(self, boundary: int) -> int | None:
+        """The first byte at or after `boundary` on which a line starts, when that can be told from what is here."""
+        for match in self.pattern.finditer(self.data, max(0, boundary - 3 - self.base)):
+            if self.base + match.end() >= boundary:
+                undecided = match.end() == len(self.data) and not self.ended and self.data.endswith(b"\r")
+                return None if undecided else self.base + match.end()
+        return None
+
+
+def read_cells(stream: Stream, pattern: re.Pattern[bytes], first: int = 0, last: int | None = None) -> Iterator[RawLines]:
+    """The lines that start in cells first ... last - 1 (None: to the end), a cell at a time.
+
+    A line that goes on for more than a cell beyond its own comes in several RawLines, so memory stays below
+    4 * GRID bytes however long the line is.
+
+    Args:
+        stream: stands at byte max(0, first * GRID - 3) of the content.
+    """
+    window = _Window(stream, max(0, first * GRID - 3), pattern)
+    start = _seek_start(window, first * GRID, None if last is None else last * GRID) if first else 0
+    while start is not None and (last is None or start < last * GRID):
+        cell, fresh = start // GRID, True
+        boundary = (cell + 1) * GRID
+        window.drop(start)
+        while (stop := window.line_start(boundary)) is None and not window.ended:
+            if len(window.data) > 2 * GRID:
+                cut = _whole_character(window.data)
+                yield RawLines(cell, window.data[:cut], fresh, False)
+                window.drop(window.base + cut)
+                fresh = False
+            else:
+                window.extend()
+        data = window.data if stop is None else window.data[: stop - window.base]
+        if data:
+            yield RawLines(cell, data, fresh, True)
+        start = stop
+
+
+def _seek_start(window: _Window, boundary: int, stop: int | None) -> int | None:
+    """The first line start at or after `boundary`; None when there is none before `stop`."""
+    while (start := window.line_start(boundary)) is None:
+        seen = window.base + len(window.data)
+        if window.ended or (stop is not None and seen > stop + 3):
+            return None
+        window.drop(max(window.base, seen - 3))
+        window.extend()
+    return start
+
+
+def _whole_character(data: bytes) -> int:
+    """A place near the end of `data` that is no middle of a UTF-8 character or of a line end."""
+    cut = len(data) - 4
+    while cut > len(data) - 8 and 0x80 <= data[cut] < 0xC0:
+        cut -= 1
+    return cut
+
+
+def decode_cells(
+    cells: Iterable[RawLines], encoding: str, ends: LineEnds, source: str, number: int = 1
+) -> Iterator[Lines | Rejected]:
+    """Decoded lines; each line that is not `encoding` comes as a Rejected instead.
+
+    Args:
+        number: the physical line number of the first line.
+    """
+    for raw in cells:
+        try:
+            batch = _decode(raw, encoding, ends, number)
+        except UnicodeDecodeError:
+            yield from _decode_by_line(raw, encoding, ends, source, number)
+            number += len(end_pattern(ends, encoding).findall(raw.data))
+        else:
+            yield batch
+            number += batch.text.count("\n") + batch.ends
+
+
+def _decode(raw: RawLines, encoding: str, ends: LineEnds, number: int) -> Lines:
+    text = raw.data.decode(encoding)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if ends == "text" and not text.isascii():
+        text = text.replace("\u2028", "\n").replace("\u2029", "\n")
+    if raw.ends:
+        text = text.removesuffix("\n")
+    return Lines(raw.cell, number, text, raw.starts, raw.ends)
+
+
+def _decode_by_line(raw: RawLines, encoding: str, ends: LineEnds, source: str, number: int) -> Iterator[Lines | Rejected]:
+    start, starts, pattern = 0, raw.starts, end_pattern(ends, encoding)
+    stops = [match.end() for match in pattern.finditer(raw.data)]
+    if not stops or stops[-1] != len(raw.data):
+        stops.append(len(raw.data))
+    for stop in stops:
+        data, ended = raw.data[start:stop], raw.ends or stop < len(raw.data)
+        try:
+            yield _decode(RawLines(raw.cell, data, starts, ended), encoding, ends, number)
+        except UnicodeDecodeError as error:
+            column = len(data[: error.start].decode(encoding)) + 1
+            reason = f"byte 0x{data[error.start]:02x} is not {encoding}"
+            yield Rejected(source, number, column, reason, shorten(data.rstrip(b"\r\n")), len(data))
+        number, start, starts = number + 1, stop, True

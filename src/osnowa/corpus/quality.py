@@ -1,0 +1,89 @@
+"""The named rules that drop a whole document, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from osnowa.corpus.config import CorpusConfig
+from osnowa.corpus.language import UNKNOWN
+from osnowa.corpus.shingles import Shingles
+
+_LONG = 80  # characters without a blank: no word and few addresses are longer
+_ENOUGH = 20  # sequences, before their repetition means anything
+
+
+def _byte_classes() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which first bytes of UTF-8 characters are letters, and which are anything to see."""
+    letters = np.zeros(256, bool)
+    letters[[*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1)]] = True
+    letters[0xC3:0xEF] = True  # from "À" on; 0xC2 is Latin-1's signs, 0xEF mostly wide marks, 0xF0 mostly emoji
+    letters[0xE2] = False  # general punctuation, arrows, boxes
+    visible = np.zeros(256, bool)
+    visible[0x21:0x7F] = visible[0xC2:0xF5] = True
+    return letters, visible
+
+
+_LETTERS, _VISIBLE = _byte_classes()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules look at: the cleaned text and what was computed from it once."""
+
+    text: str
+    data: bytes
+    shingles: Shingles
+    language: str
+
+
+def too_short(facts: Facts, config: CorpusConfig) -> bool:
+    return len(facts.text) < config.min_characters
+
+
+def replacement_characters(facts: Facts, config: CorpusConfig) -> bool:
+    return facts.text.count("\ufffd") > config.max_replacement_share * len(facts.text)
+
+
+def mostly_symbols(facts: Facts, config: CorpusConfig) -> bool:
+    counts = np.bincount(np.frombuffer(facts.data, np.uint8), minlength=256)
+    return bool(counts[_LETTERS].sum() < config.min_letter_share * counts[_VISIBLE].sum())
+
+
+def unbroken_runs(facts: Facts, config: CorpusConfig) -> bool:
+    long = 0
+    for run in facts.text.split():
+        # Three bytes a character: a script that writes no blanks. Few letters and digits: a ruled line.
+        if len(run) >= _LONG and len(run.encode()) <= 2 * len(run) and 2 * sum(map(str.isalnum, run)) > len(run):
+            long += len(run)
+    return long > config.max_unbroken_share * len(facts.text)
+
+
+def repetition(facts: Facts, config: CorpusConfig) -> bool:
+    total = len(facts.shingles)
+    return total >= _ENOUGH and 1 - len(np.unique(facts.shingles)) / total > config.max_repeated_share
+
+
+def language(facts: Facts, config: CorpusConfig) -> bool:
+    return bool(config.languages) and facts.language not in (*config.languages, UNKNOWN)
+
+
+RULES: dict[str, Callable[[Facts, CorpusConfig], bool]] = {
+    "too_short": too_short,
+    "replacement_characters": replacement_characters,
+    "mostly_symbols": mostly_symbols,
+    "unbroken_runs": unbroken_runs,
+    "repetition": repetition,
+    "language": language,
+}
+
+
+def failed_rule(facts: Facts, config: CorpusConfig) -> str | None:
+    """The first rule by which the document is dropped, or none."""
+    for rule, fails in RULES.items():
+        if rule not in config.rules_off and fails(facts, config):
+            return rule
+    return None

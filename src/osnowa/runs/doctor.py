@@ -1,0 +1,198 @@
+"""Look at a corpus before training: what it is like, what pairs and rows it gives, how long it would take, what to mend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from osnowa import files
+from osnowa.corpus import Progress
+from osnowa.data import RowSequence
+from osnowa.data.plan import NOT_ASKED
+from osnowa.runs.machine import Machine, set_up
+from osnowa.runs.prepare import Prepared, prepare, read_tokenizer
+from osnowa.runs.preset_table import count_parameters, flops_per_token
+from osnowa.runs.recipe import Recipe
+
+_UTILISATION = 0.35  # share of the matrix-product peak that training reaches with small models (0.3 to 0.6 measured)
+_PEAK_SIZE, _PEAK_SECONDS = 1024, 0.3
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something to know before training: what, and the line or figures that show it."""
+
+    code: str
+    message: str
+    evidence: Any = None
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Figures by section, and advice."""
+
+    sections: dict[str, list[tuple[str, str]]]
+    warnings: list[Advice]
+    figures: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self.figures, "warnings": [asdict(each) for each in self.warnings]}
+
+
+def doctor(
+    inputs: Sequence[str], recipe: Recipe, *, progress: Callable[[Progress], None] = lambda _: None
+) -> Examination:
+    """Prepare the text in a scratch folder, as `pretrain` would, and say what came of it. Nothing is kept.
+
+    Raises:
+        OsnowaError: what `prepare` would refuse.
+    """
+    tokenizer = read_tokenizer(recipe.run.tokenizer) if recipe.run.tokenizer is not None else None
+    with files.scratch() as folder:
+        prepared = prepare(inputs, folder / "data", recipe, workspace=folder / "work", tokenizer=tokenizer, progress=progress)
+        return examine(prepared, recipe)
+
+
+def examine(prepared: Prepared, recipe: Recipe, machine: Machine | None = None) -> Examination:
+    """Figures and advice for a prepared corpus and a recipe."""
+    figures = measure(prepared, recipe, machine or set_up(recipe))
+    return Examination(describe(prepared, figures), advise(prepared, recipe, figures), figures)
+
+
+def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, Any]:
+    """Every number that the description and the advice use."""
+    store, tokenizer, ledger = prepared.store, prepared.tokenizer, prepared.ledger
+    rows = RowSequence(
+        store.train, recipe.objective.shape, recipe.data.row_length, recipe.run.seed, cls=tokenizer.cls, sep=tokenizer.sep, pad=tokenizer.pad
+    )
+    plan = rows.plan(0)
+    lengths = plan.samples.length
+    sentence_lengths = np.diff(store.train.sentences)
+    document_tokens = np.diff(np.asarray(store.train.sentences)[np.asarray(store.train.documents)])
+    config = recipe.model.changed(vocab_size=tokenizer.vocab_size)
+    speed = expected_speed(flops_per_token(config, recipe.objective.mask_share, recipe.data.row_length), machine)
+    per_row = float(lengths.sum()) / max(1, len(plan))
+    parameters = count_parameters(config)
+    tokens = training_tokens(recipe, speed, per_row)
+    return {
+        "documents": ledger["documents"],
+        "bytes": ledger["bytes"],
+        "languages": ledger["languages"],
+        "vocab_size": tokenizer.vocab_size,
+        "fertility": prepared.fertility["fertility"],
+        "train_tokens": store.train.num_tokens,
+        "held_out_tokens": store.held_out.num_tokens,
+        "sentences": len(sentence_lengths),
+        "median_sentence_tokens": float(np.median(sentence_lengths)) if len(sentence_lengths) else 0.0,
+        "long_sentences": int((sentence_lengths > recipe.data.row_length // 2).sum()),
+        "largest_document_share": float(document_tokens.max() / max(1, document_tokens.sum())) if len(document_tokens) else 0.0,
+        "rows": len(plan),
+        "padding_share": 1 - float(lengths.sum()) / max(1, len(plan) * recipe.data.row_length),
+        "pairs": int((plan.samples.label != NOT_ASKED).sum()),
+        "samples": len(plan.samples),
+        "parameters": parameters,
+        "tokens_per_second": speed,
+        "seconds_per_epoch": float(lengths.sum()) / speed,
+        "run_tokens": tokens,
+        "epochs": tokens / max(1.0, float(lengths.sum())),
+    }
+
+
+def expected_speed(flops: int, machine: Machine) -> float:
+    """Tokens per second, from a matrix-product peak measured now."""
+    left = torch.randn(_PEAK_SIZE, _PEAK_SIZE, device=machine.device).to(machine.dtype)
+    left @ left
+    done, began = 0, time.monotonic()
+    while time.monotonic() - began < _PEAK_SECONDS:
+        left @ left
+        if machine.device.type == "cuda":
+            torch.cuda.synchronize()
+        done += 1
+    peak = done * 2 * _PEAK_SIZE**3 / (time.monotonic() - began)
+    return _UTILISATION * peak / flops
+
+
+def training_tokens(recipe: Recipe, speed: float, tokens_per_row: float) -> float:
+    """How many tokens the asked run would show."""
+    training = recipe.training
+    if training.tokens is not None:
+        return float(training.tokens)
+    if training.steps is not None:
+        return training.steps * training.batch_rows * tokens_per_row
+    assert training.minutes is not None
+    return 60 * training.minutes * speed
+
+
+def describe(prepared: Prepared, figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """The figures in words, by section."""
+    ledger = prepared.ledger
+    documents, sizes = figures["documents"], figures["bytes"]
+    sections: dict[str, list[tuple[str, str]]] = {"Sources": []}
+    for source in ledger["sources"][:20]:
+        sections["Sources"].append((source["name"], f"{source.get('encoding', '')}; {source.get('explanation') or source.get('document', '')}"))
+        sections["Sources"].extend(("", str(note)) for note in source.get("notes", []))
+    more = ledger.get("num_sources", 0) - 20
+    if more > 0:
+        sections["Sources"].append(("...", f"and {more} more"))
+    sections["Documents"] = [("read", f"{documents['in']:,} documents, {sizes['in']:,} bytes")]
+    sections["Documents"] += [(f"dropped: {rule}", f"{number:,} documents, {sizes['dropped'].get(rule, 0):,} bytes") for rule, number in documents["dropped"].items()]
+    sections["Documents"] += [(f"cleaned: {rule}", f"{number:,} bytes") for rule, number in sizes["removed"].items()]
+    sections["Documents"] += [
+        ("kept", f"{documents['train']:,} to train on, {documents['held_out']:,} held out"),
+        ("languages", ", ".join(f"{name} {value['documents']:,}" for name, value in list(figures["languages"].items())[:8])),
+        ("largest document", f"{figures['largest_document_share']:.1%} of the tokens"),
+    ]
+    sections["Tokens"] = [
+        ("vocabulary", f"{figures['vocab_size']:,}"),
+        ("training / held out", f"{figures['train_tokens']:,} / {figures['held_out_tokens']:,} tokens"),
+        ("sentences", f"{figures['sentences']:,}, half of them up to {figures['median_sentence_tokens']:.0f} tokens"),
+    ]
+    for language, row in figures["fertility"]["languages"].items():
+        sections["Tokens"].append((f"tokens per word ({language})", f"{row['tokens_per_word']:.2f}, unknown {row['unknown_share']:.2%}"))
+    sections["Rows"] = [
+        ("rows per epoch", f"{figures['rows']:,}, {figures['padding_share']:.1%} padding"),
+        ("next-sentence pairs", f"{figures['pairs']:,} of {figures['samples']:,} samples, half true, half from another document"),
+    ]
+    sections["Training"] = [
+        ("parameters", f"{figures['parameters']:,}"),
+        ("speed, estimated", f"{figures['tokens_per_second']:,.0f} tokens/s"),
+        ("one epoch, estimated", f"{figures['seconds_per_epoch'] / 60:,.1f} minutes"),
+        ("the run, estimated", f"{figures['run_tokens']:,.0f} tokens, {figures['epochs']:.1f} epochs"),
+    ]
+    return sections
+
+
+def advise(prepared: Prepared, recipe: Recipe, figures: dict[str, Any]) -> list[Advice]:
+    """What a user would want to know before the machine is busy."""
+    found = [Advice(each["code"], each["message"], each["evidence"]) for each in prepared.ledger.get("warnings", [])]
+    documents = figures["documents"]
+    copies = documents["dropped"].get("exact_duplicate", 0) + documents["dropped"].get("near_duplicate", 0)
+    if documents["in"] and copies / documents["in"] > 0.2:
+        found.append(Advice("duplicates", f"{copies / documents['in']:.0%} of the documents were copies of others", f"{copies:,} of {documents['in']:,}"))
+    for language, row in figures["fertility"]["languages"].items():
+        if row["unknown_share"] > 0.01:
+            found.append(Advice("unknown", f"{row['unknown_share']:.1%} of the {language} tokens are unknown to the vocabulary", "raise --tokenizer.vocab_size or --tokenizer.coverage"))
+    if figures["largest_document_share"] > 0.5 and recipe.objective.shape == "pair":
+        found.append(Advice("one-document", "one document holds more than half of the text, so few random next sentences can be drawn", f"{figures['largest_document_share']:.0%}; cut it with --corpus.document=run"))
+    if recipe.objective.shape == "pair" and figures["pairs"] < 0.5 * figures["samples"]:
+        found.append(Advice("few-pairs", "most samples are too short to part into two sentences, so next-sentence is rarely asked", f"{figures['pairs']:,} of {figures['samples']:,}"))
+    if figures["held_out_tokens"] < 5_000:
+        found.append(Advice("held-out", "the held-out text is small, so its figures will be rough", f"{figures['held_out_tokens']:,} tokens; raise --corpus.held_out"))
+    if figures["epochs"] > 40:
+        found.append(Advice("repeats", "the run would show the same text very often; the model may learn it by heart", f"{figures['epochs']:.0f} epochs"))
+    if recipe.model.position == "learned" and figures["run_tokens"] < 50e6:
+        found.append(
+            Advice(
+                "plateau",
+                "learned positions need a long training: in runs this short the model learns word frequencies only",
+                "the encoder presets (rotary positions) learn within minutes",
+            )
+        )
+    if figures["run_tokens"] < figures["parameters"] / 10:
+        found.append(Advice("large-model", "the model is large for so few tokens", f"{figures['parameters']:,} parameters, {figures['run_tokens']:,.0f} tokens"))
+    return found

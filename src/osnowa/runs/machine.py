@@ -1,0 +1,70 @@
+"""What machine this is, and how a run uses it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from osnowa.errors import SettingsError
+from osnowa.runs.recipe import Recipe
+from osnowa.train.precision import choose_precision, tune_allocator, tune_matmul
+
+_TOKENS_AT_ONCE = {"cpu": 8192, "cuda": 65_536}  # of a micro-batch, when the recipe does not say
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Device, number format and parallelism of a run."""
+
+    device: torch.device
+    dtype: torch.dtype
+    threads: int
+    micro_rows: int
+
+    def as_dict(self) -> dict[str, Any]:
+        name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor_name()
+        return {
+            "device": self.device.type,
+            "name": name,
+            "threads": self.threads,
+            "precision": "bf16" if self.dtype == torch.bfloat16 else "fp32",
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+        }
+
+
+def set_up(recipe: Recipe) -> Machine:
+    """Choose device, precision, threads and micro-batch, and tune the process for them.
+
+    Raises:
+        SettingsError: a device that is not there.
+    """
+    wanted = recipe.run.device
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("run.device = cuda", "this machine has no usable CUDA GPU", "use --device cpu")
+    device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+    dtype = choose_precision(recipe.training.precision, device)
+    threads = recipe.training.threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    tune_allocator()
+    tune_matmul(dtype)
+    if device.type == "cuda" and recipe.training.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    micro = recipe.training.micro_rows or max(1, _TOKENS_AT_ONCE[device.type] // recipe.data.row_length)
+    return Machine(device, dtype, threads, min(micro, recipe.training.batch_rows))
+
+
+def processor_name() -> str:
+    """The processor as the system names it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as handle:
+            names = [line.partition(":")[2].strip() for line in handle if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()

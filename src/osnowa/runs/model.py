@@ -1,0 +1,75 @@
+"""A trained model as users hold it: `osnowa.load(...)` and what can be asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from osnowa.errors import DataError, InputMissingError
+from osnowa.exchange import read_folder
+from osnowa.files import nearest_parent
+from osnowa.generate import FillResult, NextSentenceResult, fill, next_sentence
+from osnowa.model import Layout, ModelConfig, Transformer
+from osnowa.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Model:
+    """A base model with its tokenizer, in float32."""
+
+    transformer: Transformer
+    tokenizer: Tokenizer
+    folder: Path
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.transformer.config
+
+    @torch.inference_mode()
+    def logits(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:
+        """[batch, seq, vocab] for ids [batch, seq]; `segments` 0/1 where the model has segment embeddings."""
+        return self.transformer.head(self.transformer.encode(tokens, Layout.plain(tokens), segments))
+
+    def fill(self, text: str, top_k: int = 5) -> FillResult:
+        """The best tokens for each [MASK]; see `osnowa.generate.fill`."""
+        return fill(self.transformer, self.tokenizer, text, top_k)
+
+    def next_sentence(self, first: str, second: str) -> NextSentenceResult:
+        """Whether `second` follows `first`; see `osnowa.generate.next_sentence`."""
+        return next_sentence(self.transformer, self.tokenizer, first, second)
+
+
+def find_model_folder(path: Path) -> Path:
+    """The model folder that MODEL names: a run folder, its model/ folder, or any Hugging Face folder.
+
+    Raises:
+        InputMissingError: nothing there.
+        DataError: a run that has no model yet, or a folder of something else.
+    """
+    if not path.exists():
+        raise InputMissingError(str(path), "no such model", nearest_parent(path))
+    if (path / "model" / "config.json").is_file():
+        return path / "model"
+    if (path / "config.json").is_file():
+        return path
+    if (path / "recipe.toml").is_file():
+        raise DataError(str(path), "this run has no model yet", "finish it: run the same pretrain command again")
+    raise DataError(str(path), "is not a model folder (no config.json)", "name a run folder or a Hugging Face folder")
+
+
+def load(path: str | Path, device: str = "cpu") -> Model:
+    """A model from a run folder, its model/ folder, or a Hugging Face folder of a known architecture.
+
+    Raises:
+        OsnowaError: missing, damaged, or of an architecture that osnowa does not know.
+    """
+    folder = find_model_folder(Path(path))
+    config, weights, tokenizer = read_folder(folder)
+    if tokenizer is None:
+        raise DataError(str(folder), "has no tokenizer.json", "add the tokenizer that the model was trained with")
+    transformer = Transformer(config)
+    transformer.load_state_dict(weights, strict=False)
+    return Model(transformer.to(device).eval(), tokenizer, folder)

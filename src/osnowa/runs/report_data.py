@@ -1,0 +1,154 @@
+"""What a report is made from: the files of a run folder, read so that a missing or torn part is said and not fatal."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from osnowa import files
+from osnowa.errors import DamagedError, InputMissingError
+
+Point = tuple[float, float]
+Record = Mapping[str, Any]
+SOURCES = ("metrics.jsonl", "corpus.json", "facts.json", "recipe.toml")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its folder tells it; records are in the order of their steps, each step once."""
+
+    folder: Path
+    train: list[Record]
+    held_out: list[Record]
+    probes: list[Record]
+    events: list[Record]
+    ledger: Record
+    facts: Record
+    recipe: str
+    problems: list[str]
+    has_model: bool
+
+    @property
+    def finished(self) -> bool:
+        told = self.facts.get("training")
+        said = told.get("finished") if isinstance(told, Mapping) else None
+        return said if isinstance(said, bool) else self.has_model
+
+    @property
+    def last_step(self) -> int:
+        return max((int(record["step"]) for record in (*self.train, *self.held_out)), default=0)
+
+
+def read_run(folder: Path) -> Run:
+    """The run in `folder`, finished or not.
+
+    Raises:
+        InputMissingError: none of a run's files is there.
+    """
+    if not any((folder / name).is_file() for name in SOURCES):
+        raise InputMissingError(str(folder), "is not a run folder", f"it should hold {SOURCES[0]} or {SOURCES[1]}")
+    problems: list[str] = []
+    records = _read_lines(folder / SOURCES[0], problems)
+    by_kind = {
+        kind: _in_order(r for r in records if r.get("kind") == kind) for kind in ("train", "held_out", "probe", "event")
+    }
+    recipe = folder / "recipe.toml"
+    return Run(
+        folder=folder,
+        train=by_kind["train"],
+        held_out=by_kind["held_out"],
+        probes=by_kind["probe"],
+        events=by_kind["event"],
+        ledger=_read_object(folder / "corpus.json", problems),
+        facts=_read_object(folder / "facts.json", problems),
+        recipe=recipe.read_text(encoding="utf-8", errors="replace") if recipe.is_file() else "",
+        problems=problems,
+        has_model=(folder / "model" / "config.json").is_file(),
+    )
+
+
+def _read_lines(path: Path, problems: list[str]) -> list[Record]:
+    records: list[Record] = []
+    unreadable = 0
+    for line in path.read_bytes().split(b"\n") if path.is_file() else []:
+        if not line:
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if isinstance(record, dict) and number(record, "step") is not None:
+            records.append(record)
+        else:
+            unreadable += 1
+    if unreadable:
+        problems.append(f"{path.name}: {unreadable} unreadable line(s) left out of this report")
+    return records
+
+
+def _read_object(path: Path, problems: list[str]) -> Record:
+    try:
+        value = files.read_json(path)
+    except InputMissingError:
+        return {}
+    except DamagedError as error:
+        problems.append(f"{path.name}: {error.what}; its part of this report is missing")
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _in_order(records: Iterable[Record]) -> list[Record]:
+    """By step; of two records about the same thing the later line counts (a run resumed without its log cut back)."""
+    latest = {(record["step"], str(record.get("text", record.get("message", "")))): record for record in records}
+    return sorted(latest.values(), key=lambda record: record["step"])
+
+
+# --- careful looks into JSON ---
+
+
+def number(value: object, *path: str) -> float | int | None:
+    """The finite number at `path` inside nested objects, or None."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return value
+
+
+def section(value: object, *path: str) -> Record:
+    """The object at `path`, or an empty one."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def entries(value: object, *path: str) -> list[Any]:
+    """The list at `path`, or an empty one."""
+    inner = section(value, *path[:-1]).get(path[-1])
+    return inner if isinstance(inner, list) else []
+
+
+def numbers(value: object, *path: str) -> dict[str, float]:
+    """The numbers of the object at `path`, by key."""
+    inner = section(value, *path)
+    return {str(key): found for key in inner if (found := number(inner, key)) is not None}
+
+
+def series(records: Iterable[Record], key: str) -> list[Point]:
+    """(step, value) of the records that have `key`."""
+    return [(record["step"], found) for record in records if (found := number(record, key)) is not None]
+
+
+def last(records: list[Record], key: str) -> float | None:
+    points = series(records, key)
+    return points[-1][1] if points else None
+
+
+def at_start(records: list[Record], key: str) -> float | None:
+    """The value before the first step, if it was measured."""
+    points = series(records, key)
+    return points[0][1] if points and points[0][0] == 0 else None

@@ -1,0 +1,98 @@
+"""Figures beside the curves: the tokenizer, the accounting of rows, the model, the machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from osnowa.runs.report_data import Record, Run, number, numbers, section
+from osnowa.runs.report_format import digits, share, short, whole
+from osnowa.runs.report_html import Child, Html, code, element, given, join, table
+
+
+def tokenizer(run: Run) -> Html | None:
+    """How text becomes tokens, and how well that works per language."""
+    facts = section(run.facts, "tokenizer")
+    if not facts:
+        return None
+    fertility = section(facts, "fertility")
+    columns = list(dict.fromkeys(key for told in fertility.values() if isinstance(told, dict) for key in told))
+    rows = [
+        [given(language), *(_value(told.get(key), key) for key in columns)]
+        for language, told in fertility.items()
+        if isinstance(told, dict)
+    ]
+    return element(
+        "section",
+        element("h2", "From text to tokens"),
+        element(
+            "p",
+            "The tokenizer cuts text into words and pieces of words. The fewer tokens a word needs, the more text fits "
+            "into a row; an unknown token is text that the model can't see.",
+        ),
+        _pairs({key: value for key, value in facts.items() if key != "fertility"}),
+        table(["language", *(spoken(key) for key in columns)], rows, caption="Fertility") if rows else None,
+        id="tokens",
+    )
+
+
+def rows(run: Run) -> Html | None:
+    """Where every token of the corpus went: trained on, or dropped; and how much room padding took."""
+    facts = section(run.facts, "rows")
+    if not facts:
+        return None
+    counted = numbers(facts)
+    trained, padded = counted.get("trained_tokens"), counted.get("padded_tokens")
+    told = []
+    if trained is not None and padded is not None and trained + padded > 0:
+        told.append(f"Of every 100 places in a batch {digits(100 * padded / (trained + padded), 2)} hold padding.")
+    if counted.get("dropped_tokens") == 0:
+        told.append("No token was dropped: long documents were split, not cut off.")
+    return element(
+        "section",
+        element("h2", "From tokens to rows"),
+        element("p", "The model reads rows of a fixed length. ", " ".join(told)),
+        _pairs(facts),
+        id="rows",
+    )
+
+
+def others(run: Run) -> list[Html]:
+    """Every other object of facts.json as a table of its own."""
+    shown = {"tokenizer", "rows", "baselines", "warnings"}
+    blocks = []
+    for name, facts in run.facts.items():
+        if name not in shown and isinstance(facts, dict) and facts:
+            blocks.append(element("div", element("h3", spoken(name).capitalize()), _pairs(facts)))
+    return blocks
+
+
+def _pairs(facts: Record) -> Html:
+    return table(["", ""], [[_name(key), _value(value, key)] for key, value in facts.items()], class_="pairs")
+
+
+def _name(key: str) -> Html:
+    return given(spoken(key))
+
+
+def spoken(key: str) -> str:
+    """'tokens_per_word' -> 'tokens per word'."""
+    return str(key).replace("_", " ")
+
+
+def _value(value: Any, key: str) -> Child:
+    found = number(value)
+    if found is not None:
+        if key.endswith(("share", "accuracy")):
+            return share(found)
+        if isinstance(found, int) or found == int(found):
+            return whole(found) if abs(found) < 1e7 else join(whole(found), f" ({short(found)})")
+        return digits(found, 4)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "–"
+    if isinstance(value, dict):
+        return join([element("div", _name(inner), ": ", _value(told, inner)) for inner, told in value.items()])
+    if isinstance(value, list):
+        return join([element("div", _value(told, key)) for told in value])
+    return given(value) if len(str(value)) < 80 else code(value)

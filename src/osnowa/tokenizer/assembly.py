@@ -1,0 +1,103 @@
+"""From a learned vocabulary to the library's tokenizer: normaliser, word splitter, frame of special tokens, decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+from osnowa.tokenizer.config import SPECIALS, Split
+
+PREFIX = "##"
+SPACE = "▁"
+# Of a special token among the pieces of unigram: far below any sum of scores, so that the text "[MASK]" in the data is
+# never read as the token.
+SPECIAL_SCORE = -1e6
+MAX_WORD = 100  # characters; a longer word is one [UNK], which bounds the time of the longest-match search
+
+# Published by the models whose names llama.cpp knows them under (tokenizer.json of LLaMA 3 and of Qwen 2).
+_CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
+_REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+REGEXES: dict[Split, str] = {
+    "llama-bpe": _CONTRACTIONS + r"\p{N}{1,3}" + _REST,
+    "qwen2": _CONTRACTIONS + r"\p{N}" + _REST,
+}
+# A word-piece decoder puts a space before every word. Those that nobody writes are taken back, in any language; the
+# library's own clean-up would also turn "do not" into "don't".
+_CLOSING, _OPENING = ".,;:!?…)]}”»%", "([{„«"
+
+
+def assemble_wordpiece(vocabulary: dict[str, int], lowercase: bool, specials: Sequence[str]) -> Tokenizer:
+    tokenizer = Tokenizer(
+        models.WordPiece(
+            vocabulary, unk_token=SPECIALS[4], max_input_chars_per_word=MAX_WORD, continuing_subword_prefix=PREFIX
+        )
+    )
+    tokenizer.normalizer = word_normalizer(lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tidy = [decoders.Replace(f" {mark}", mark) for mark in _CLOSING]
+    tidy += [decoders.Replace(f"{mark} ", mark) for mark in _OPENING]
+    tokenizer.decoder = decoders.Sequence([decoders.WordPiece(PREFIX, cleanup=False), decoders.Fuse(), *tidy])
+    return _framed(tokenizer, specials, lstrip=False)
+
+
+def assemble_byte_level(
+    vocabulary: dict[str, int],
+    merges: list[tuple[str, str]],
+    split: Split,
+    lowercase: bool,
+    specials: Sequence[str],
+) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges))
+    if lowercase:
+        tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = byte_splitter(split)
+    tokenizer.decoder = decoders.ByteLevel()
+    return _framed(tokenizer, specials, lstrip=True)
+
+
+def assemble_unigram(vocabulary: list[tuple[str, float]], lowercase: bool, specials: Sequence[str]) -> Tokenizer:
+    tokenizer = Tokenizer(models.Unigram(vocabulary, SPECIALS.index("[UNK]"), False))
+    tokenizer.normalizer = space_normalizer(lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="first")
+    tokenizer.decoder = decoders.Metaspace(replacement=SPACE, prepend_scheme="first")
+    return _framed(tokenizer, specials, lstrip=True)
+
+
+def word_normalizer(lowercase: bool) -> normalizers.Normalizer:
+    """NFC; control characters out; each ideograph a word; diacritics stay, also when capitals are folded."""
+    words = normalizers.BertNormalizer(
+        clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=lowercase
+    )
+    return normalizers.Sequence([normalizers.NFC(), words])
+
+
+def space_normalizer(lowercase: bool) -> normalizers.Normalizer:
+    """NFC; each run of white space one space, none at the end."""
+    steps = [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip(left=False, right=True)]
+    return normalizers.Sequence([*steps, normalizers.Lowercase()] if lowercase else steps)
+
+
+def byte_splitter(split: Split) -> pre_tokenizers.PreTokenizer:
+    """Words by the named rule, then each byte as one printable character."""
+    if split == "gpt-2":
+        return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    words = pre_tokenizers.Split(Regex(REGEXES[split]), "isolated")
+    return pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def _framed(tokenizer: Tokenizer, specials: Sequence[str], *, lstrip: bool) -> Tokenizer:
+    """With the special tokens and the frame [CLS] A [SEP] B [SEP], segments 0 and 1.
+
+    `lstrip`: where tokens carry the space before them, a [MASK] written into a text must take that space, as a masked
+    token does in training.
+    """
+    tokenizer.add_special_tokens(
+        [AddedToken(name, special=True, normalized=False, lstrip=lstrip and name == "[MASK]") for name in specials]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0",
+        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", SPECIALS.index("[CLS]")), ("[SEP]", SPECIALS.index("[SEP]"))],
+    )
+    return tokenizer

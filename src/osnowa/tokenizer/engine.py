@@ -1,0 +1,43 @@
+"""The library's object behind a tokenizer: loaded without hidden cuts, and a copy that takes all data for text."""
+
+from __future__ import annotations
+
+from tokenizers import AddedToken, models
+from tokenizers import Tokenizer as Engine
+
+from osnowa.errors import DataError
+from osnowa.tokenizer.assembly import SPECIAL_SCORE
+
+
+def load(data: bytes, where: str) -> Engine:
+    try:
+        engine = Engine.from_buffer(data)
+    except Exception as error:  # the library raises nothing more precise
+        raise DataError(where, f"is refused by the tokenizers library ({error})", "restore the file") from error
+    engine.no_truncation()  # a file of another tool may cut texts off at 512, silently
+    engine.no_padding()
+    return engine
+
+
+def mark_special(engine: Engine, names: list[str]) -> None:
+    """Entries that only stand in the vocabulary of the file become special tokens of the engine, with the same ids."""
+    marked = {token.content for token in engine.get_added_tokens_decoder().values() if token.special}
+    engine.add_special_tokens(
+        [AddedToken(name, special=True, normalized=False) for name in names if name not in marked]
+    )
+
+
+def for_data(engine: Engine, parsed: dict[str, object], special_ids: frozenset[int]) -> Engine:
+    """A copy for data, which can't be made to yield a special token by what the text says."""
+    copy = Engine.from_str(engine.to_str())
+    copy.encode_special_tokens = True
+    model = parsed["model"]
+    assert isinstance(model, dict)
+    if model["type"] == "Unigram":
+        pieces = [
+            (piece, SPECIAL_SCORE if index in special_ids else score)
+            for index, (piece, score) in enumerate(model["vocab"])
+        ]
+        if any(piece[1] == SPECIAL_SCORE for piece in pieces):
+            copy.model = models.Unigram(pieces, model.get("unk_id"), bool(model.get("byte_fallback")))
+    return copy

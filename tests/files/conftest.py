@@ -1,0 +1,45 @@
+"""A forked child for what only another process can show: a kill, a lock held elsewhere, a limit, another user."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+
+import pytest
+
+OTHER_EXIT = 99  # the child's own code failed, its traceback is on standard error
+
+
+def _start(body: Callable[[], int | None]) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of fork beside threads
+        child = os.fork()
+    if child == 0:
+        code = OTHER_EXIT
+        try:
+            code = body() or 0
+        except BaseException:  # noqa: BLE001 - the child must never run pytest's own code
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+    return child
+
+
+@pytest.fixture
+def start_child() -> Callable[[Callable[[], int | None]], int]:
+    """`start_child(body)` runs `body` in a forked child and gives its process id."""
+    return _start
+
+
+@pytest.fixture
+def in_child() -> Callable[[Callable[[], int | None]], int]:
+    """`in_child(body)` waits for it: the exit code that `body` returned, minus the signal that killed it, 99 if it raised."""
+
+    def run(body: Callable[[], int | None]) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(_start(body), 0)[1])
+
+    return run
