@@ -94,11 +94,8 @@ class StoppedError(OsnowaError):
     exit_code = 75
 
 
-class SettingsError(OsnowaError, ValueError):
-    """Wrong settings; several are joined, one a line, so that all are seen at once.
-
-    It is a ValueError too, so that pydantic collects what a validator of a settings class raises.
-    """
+class SettingsError(OsnowaError):
+    """Wrong settings; several are joined, one a line, so that all are seen at once."""
 
     exit_code = 78
 

@@ -21,7 +21,7 @@ class Settings(BaseModel):
     """Base of every config class: frozen, keyword-only, unknown keys refused, no silent conversion of types.
 
     `true` is no 1, "8" no 8 and 8.0 no 8; a whole number serves where any number is wanted, a list where a tuple is.
-    A validator of a subclass raises SettingsError (several through `SettingsError.join`).
+    A validator of a subclass raises `ValueError(SettingsError(...))`, which pydantic collects with its own findings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, strict=True)
@@ -63,9 +63,8 @@ def explain(cls: type[Settings], section: str, details: Iterable[ErrorDetails]) 
     found: dict[str, list[ErrorDetails]] = {}
     errors: list[SettingsError] = []
     for detail in details:
-        own = detail.get("ctx", {}).get("error")
-        if isinstance(own, ValueError) and own.args and isinstance(own.args[0], SettingsError):
-            own = own.args[0]  # raise ValueError(SettingsError(...))
+        raised = detail.get("ctx", {}).get("error")
+        own = raised.args[0] if isinstance(raised, ValueError) and raised.args else None
         if isinstance(own, SettingsError):
             errors.extend(own.parts)
         else:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
+from osnowa.files import system
+
 OTHER_EXIT = 99  # the child's own code failed, its traceback is on standard error
 
 
@@ -43,3 +45,18 @@ def in_child() -> Callable[[Callable[[], int | None]], int]:
         return os.waitstatus_to_exitcode(os.waitpid(_start(body), 0)[1])
 
     return run
+
+
+_REAL_SYNC = system.sync
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of the syncs is what is tested; waiting for the disk some thousand times would show nothing more."""
+    monkeypatch.setattr(system, "sync", lambda descriptor: None)
+
+
+@pytest.fixture
+def real_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the tests that show the real thing."""
+    monkeypatch.setattr(system, "sync", _REAL_SYNC)

@@ -67,12 +67,6 @@ class Stop:
                 os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a sync does is played by `Stop`; waiting for the disk 2,000 times would show nothing more."""
-    monkeypatch.setattr(system, "sync", lambda descriptor: None)
-
-
 @pytest.mark.parametrize("kind", ["before", "torn", "power"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_process_stopped_at_any_call_leaves_the_old_or_the_new(

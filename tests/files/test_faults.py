@@ -31,11 +31,6 @@ ERRORS = {
 WRITING = [name for name, case in CASES.items() if case.new is not None]
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system, "sync", lambda descriptor: None)
-
-
 class Faults:
     """Call number `point` of `system` fails with `number`; with `lasting`, all after it as well."""
 
@@ -201,7 +196,10 @@ def test_a_stream_that_fails_raises_our_error_at_once_or_when_it_is_closed(
 
 # --- the real thing ---------------------------------------------------------------------------------------------
 
+REAL = pytest.mark.usefixtures("real_sync")
 
+
+@REAL
 def test_a_real_limit_on_file_size_leaves_the_old_file(tmp_path: Path, in_child: Callable[..., int]) -> None:
     target = tmp_path / "cel"
     files.write(target, "old")
@@ -217,6 +215,7 @@ def test_a_real_limit_on_file_size_leaves_the_old_file(tmp_path: Path, in_child:
     assert os.listdir(tmp_path) == ["cel"]
 
 
+@REAL
 def test_a_real_lack_of_file_handles_leaves_the_old_folder(tmp_path: Path, in_child: Callable[..., int]) -> None:
     target = tmp_path / "cel"
     publish(target, OLD)
@@ -233,6 +232,7 @@ def test_a_real_lack_of_file_handles_leaves_the_old_folder(tmp_path: Path, in_ch
     assert os.listdir(tmp_path) == ["cel"]
 
 
+@REAL
 def test_a_parent_that_may_not_be_written_is_a_cannot_create_error(in_child: Callable[..., int]) -> None:
     import tempfile
 

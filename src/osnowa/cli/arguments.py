@@ -37,9 +37,16 @@ def parser() -> Parser:
 
     def verb(name: str, summary: str) -> Parser:
         made = verbs.add_parser(
-            name, help=summary, description=summary, epilog=_EPILOG, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+            name,
+            help=summary,
+            description=summary,
+            epilog=_EPILOG,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        made.add_argument("--json", action="store_true", help="one JSON object on standard output, all else on standard error")
+        made.add_argument(
+            "--json", action="store_true", help="one JSON object on standard output, all else on standard error"
+        )
         made.add_argument("--quiet", action="store_true", help="no progress")
         made.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
         return made
@@ -59,7 +66,9 @@ def parser() -> Parser:
     pretrain.add_argument("--out", metavar="RUN", required=True, help="run folder")
     _recipe(pretrain)
     _length(pretrain)
-    pretrain.add_argument("--override", action="store_true", help="go on with changed settings or text; the difference is printed")
+    pretrain.add_argument(
+        "--override", action="store_true", help="go on with changed settings or text; the difference is printed"
+    )
 
     presets = verb("presets", "every named architecture and size")
     presets.add_argument("names", nargs="*", metavar="NAME", help="only these")
@@ -81,12 +90,18 @@ def parser() -> Parser:
 
     verify = verb("verify", "check every file of a run against its checksums")
     verify.add_argument("run", metavar="RUN")
-    verify.add_argument("--resume", action="store_true", help="also train a little twice, once stopped on the way, and compare the bytes")
+    verify.add_argument(
+        "--resume",
+        action="store_true",
+        help="also train a little twice, once stopped on the way, and compare the bytes",
+    )
     return top
 
 
 def _text(made: Parser) -> None:
-    made.add_argument("text", nargs="*", metavar="TEXT", help="files and folders; - is standard input; hf://datasets/NAME")
+    made.add_argument(
+        "text", nargs="*", metavar="TEXT", help="files and folders; - is standard input; hf://datasets/NAME"
+    )
     made.add_argument("--sample", choices=SAMPLES, help="the text that every machine has: python-docs")
     made.add_argument("--bad-lines", choices=("stop", "skip"), help="what to do with a record that can't be read")
     made.add_argument("--skip-unreadable", action="store_true", help="go on without files that can't be opened")
@@ -126,7 +141,11 @@ def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         verb = f"osnowa {known.verb}" if known.verb else "osnowa"
         raise UsageError(verb, f"does not know {strange[0]}", f"see {verb} --help")
     if overrides and known.verb not in ("doctor", "prepare", "pretrain"):
-        raise UsageError(f"osnowa {known.verb}", f"takes no settings ({overrides[0]})", "settings belong to pretrain, prepare and doctor")
+        raise UsageError(
+            f"osnowa {known.verb}",
+            f"takes no settings ({overrides[0]})",
+            "settings belong to pretrain, prepare and doctor",
+        )
     return known, overrides
 
 

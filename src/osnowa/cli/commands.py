@@ -69,7 +69,14 @@ def prepare(arguments: argparse.Namespace, overrides: list[str]) -> int:
     with show.phases(arguments) as bar:
         prepared = prepare_into(text, Path(arguments.out), recipe(arguments, overrides), progress=bar)
     if arguments.json:
-        return put({"folder": arguments.out, "corpus": prepared.ledger, "tokenizer": prepared.fertility, "store": prepared.store.facts["splits"]})
+        return put(
+            {
+                "folder": arguments.out,
+                "corpus": prepared.ledger,
+                "tokenizer": prepared.fertility,
+                "store": prepared.store.facts["splits"],
+            }
+        )
     return show.prepared(prepared, arguments.out, arguments.show_removed)
 
 
@@ -79,13 +86,26 @@ def pretrain(arguments: argparse.Namespace, overrides: list[str]) -> int:
     steps, more = steps_of(arguments)
     training = {"deterministic": True} if arguments.deterministic else {}
     chosen = recipe(
-        arguments, overrides, minutes=arguments.minutes, steps=steps, tokens=arguments.tokens, settings={"training": training}
+        arguments,
+        overrides,
+        minutes=arguments.minutes,
+        steps=steps,
+        tokens=arguments.tokens,
+        settings={"training": training},
     )
     run = train(
         inputs(arguments), arguments.out, chosen, override=arguments.override, more_steps=more, quiet=arguments.quiet
     )
     if arguments.json:
-        return put({"run": str(run.folder), "model": str(run.folder / "model"), "finished": True, "already_finished": run.already_finished, **run.facts})
+        return put(
+            {
+                "run": str(run.folder),
+                "model": str(run.folder / "model"),
+                "finished": True,
+                "already_finished": run.already_finished,
+                **run.facts,
+            }
+        )
     return show.finished(run)
 
 
@@ -126,9 +146,17 @@ def verify(arguments: argparse.Namespace, overrides: list[str]) -> int:
     from osnowa.runs.verify import verify_resume
 
     verdict = check(arguments.run)
-    resumed = verify_resume(arguments.run, quiet=arguments.quiet) if arguments.resume and verdict.sound else None
+    resumed = verify_resume(arguments.run) if arguments.resume and verdict.sound else None
     if arguments.json:
-        put({"sound": verdict.sound, "checked": verdict.checked, "damaged": verdict.damaged, "bytes": verdict.bytes_checked, "resume": resumed})
+        put(
+            {
+                "sound": verdict.sound,
+                "checked": verdict.checked,
+                "damaged": verdict.damaged,
+                "bytes": verdict.bytes_checked,
+                "resume": resumed,
+            }
+        )
     else:
         show.verdict(verdict, resumed)
     return 0 if verdict.sound and resumed is not False else 65

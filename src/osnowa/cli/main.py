@@ -51,7 +51,11 @@ def main(words: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: the exit must not complain
         return 0
     except MemoryError as error:
-        return fail(StorageError("memory", "is exhausted", "use a smaller model, --training.micro_rows or fewer workers"), show_traceback, error)
+        return fail(
+            StorageError("memory", "is exhausted", "use a smaller model, --training.micro_rows or fewer workers"),
+            show_traceback,
+            error,
+        )
     return code
 
 

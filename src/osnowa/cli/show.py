@@ -85,13 +85,21 @@ def finished(run: Run) -> int:
         line(f"{run.folder}: this run is finished ({facts['training']['steps']} steps); --steps +N extends it")
     line()
     line("Held-out text, never learned from:")
-    line(f"  hidden tokens guessed        {percent(result['masked_accuracy']):>8}   untrained {percent(untrained['masked_accuracy'])}, always {baselines['most_frequent_token']!r} {percent(baselines['most_frequent_share'])}")
-    line(f"  loss                         {result['masked_loss']:>8.3f}   untrained {untrained['masked_loss']:.3f}, word frequencies {baselines['unigram_loss']:.3f}")
+    line(
+        f"  hidden tokens guessed        {percent(result['masked_accuracy']):>8}   untrained {percent(untrained['masked_accuracy'])}, always {baselines['most_frequent_token']!r} {percent(baselines['most_frequent_share'])}"
+    )
+    line(
+        f"  loss                         {result['masked_loss']:>8.3f}   untrained {untrained['masked_loss']:.3f}, word frequencies {baselines['unigram_loss']:.3f}"
+    )
     if "next_sentence_accuracy" in result:
-        line(f"  next sentence                {percent(result['next_sentence_accuracy']):>8}   {next_sentence_remark(result)}")
+        line(
+            f"  next sentence                {percent(result['next_sentence_accuracy']):>8}   {next_sentence_remark(result)}"
+        )
     line()
     training = facts["training"]
-    line(f"{training['steps']} steps, {count(training['tokens'])} tokens, {training['seconds']:.0f} s, {training['tokens'] / max(training['seconds'], 1e-9):,.0f} tokens/s")
+    line(
+        f"{training['steps']} steps, {count(training['tokens'])} tokens, {training['seconds']:.0f} s, {training['tokens'] / max(training['seconds'], 1e-9):,.0f} tokens/s"
+    )
     line(f"run folder  {run.folder}")
     line(f"model       {run.folder / 'model'}")
     line(f"report      {run.folder / 'report.html'}")
@@ -140,7 +148,9 @@ def prepared(made: Prepared, out: str, show_removed: bool) -> int:
     for note in made.fertility["notes"]:
         line(f"note: {note}")
     splits = made.store.facts["splits"]
-    line(f"{made.tokenizer.vocab_size:,} vocabulary entries; {splits['train']['tokens']:,} training and {splits['held_out']['tokens']:,} held-out tokens")
+    line(
+        f"{made.tokenizer.vocab_size:,} vocabulary entries; {splits['train']['tokens']:,} training and {splits['held_out']['tokens']:,} held-out tokens"
+    )
     warnings(made.ledger.get("warnings", []))
     if show_removed:
         for rule, examples in made.ledger.get("examples", {}).items():
@@ -199,4 +209,6 @@ def verdict(found: Verdict, resumed: bool | None) -> int:
         line(f"DAMAGED {damage}")
     if resumed is not None:
         line("a resumed run gave the same bytes as one never stopped" if resumed else "A RESUMED RUN GAVE OTHER BYTES")
-    return line(f"{count(found.bytes_checked)} bytes: {'all sound' if found.sound else f'{len(found.damaged)} damaged'}")
+    return line(
+        f"{count(found.bytes_checked)} bytes: {'all sound' if found.sound else f'{len(found.damaged)} damaged'}"
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import inspect
 import os
 import re
@@ -39,10 +38,10 @@ SAMPLES: dict[str, Callable[[], Iterator[dict[str, str]]]] = {"python-docs": rea
 
 
 def _read_topics() -> Iterator[dict[str, str]]:
-    if importlib.util.find_spec("pydoc_data") is None:  # some systems package it apart
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:  # some systems package it apart
         return
-    from pydoc_data.topics import topics
-
     for _, text in sorted(topics.items()):
         if len(prose := keep_prose(text)) >= _SHORTEST:
             yield {"text": prose}

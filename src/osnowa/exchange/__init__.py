@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from osnowa.exchange.card import model_card
-from osnowa.exchange.family import choose_family
+from osnowa.exchange.families import choose_family
 from osnowa.exchange.notes import Note
 from osnowa.exchange.reader import Imported, read_folder
 from osnowa.exchange.writer import write_folder

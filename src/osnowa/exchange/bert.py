@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from osnowa.exchange.keys import Keys
-from osnowa.exchange.layout import MODEL_FILE, Layout, SpecialIds, Values
+from osnowa.exchange.family import MODEL_FILE, Family, SpecialIds, Values
 from osnowa.exchange.notes import Note
 from osnowa.model import ModelConfig
 
@@ -22,7 +22,7 @@ ACTIVATION_NAMES = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "r
 _BASE = ("embeddings.", "encoder.", "pooler.")
 
 
-class Bert(Layout):
+class Bert(Family):
     """Post-norm, learned positions, segments, biases everywhere."""
 
     model_type = "bert"

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from osnowa.errors import DataError
 from osnowa.exchange.bert import ACTIVATION_NAMES, ACTIVATIONS, one_dropout
 from osnowa.exchange.keys import Keys
-from osnowa.exchange.layout import MODEL_FILE, Layout, SpecialIds, Values
+from osnowa.exchange.family import MODEL_FILE, Family, SpecialIds, Values
 from osnowa.exchange.notes import Note
 from osnowa.model import ModelConfig
 
@@ -18,7 +18,7 @@ NEXT_SENTENCE_FILE = "next_sentence.safetensors"
 _BASE = ("embeddings.", "layers.", "final_norm.")
 
 
-class ModernBert(Layout):
+class ModernBert(Family):
     """Rotary positions, norms before the sublayers but not before the first, gate and up in one matrix."""
 
     model_type = "modernbert"

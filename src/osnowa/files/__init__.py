@@ -20,6 +20,7 @@ from osnowa.files.published import (
     seal,
     verify,
 )
+from osnowa.files.scratch import scratch
 from osnowa.files.single import (
     free_bytes,
     json_text,
@@ -54,6 +55,7 @@ __all__ = [
     "reading_errors",
     "remove",
     "save_tensors",
+    "scratch",
     "seal",
     "sha256",
     "storage_errors",

@@ -145,7 +145,10 @@ def read_manifest(folder: Path) -> Manifest:
                 f"has format {body['format']}, this osnowa reads up to {FORMAT_VERSION}",
                 "use the osnowa that wrote it, or a newer one",
             )
-        manifest = Manifest({name: (int(size), str(sha)) for name, (size, sha) in body["files"].items()}, body["facts"])
+        manifest = Manifest(
+            {name: (int(size), str(digest)) for name, (size, digest) in body["files"].items()},
+            {**body["facts"]},
+        )
         own = body.pop("own")
         whole = json_text({**body, "own": own}).encode() == content  # also its white space
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

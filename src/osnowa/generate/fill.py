@@ -76,7 +76,9 @@ def next_sentence(model: Transformer, tokenizer: Tokenizer, first: str, second: 
         DataError: a sentence is empty, or both together are too long.
     """
     if model.next_sentence is None:
-        raise SettingsError("next-sentence", "this model has no next-sentence head", "train one with --objective masked-next-sentence")
+        raise SettingsError(
+            "next-sentence", "this model has no next-sentence head", "train one with --objective masked-next-sentence"
+        )
     a, b = tokenizer.encode(first), tokenizer.encode(second)
     for sentence, ids in (("first", a), ("second", b)):
         if not ids:

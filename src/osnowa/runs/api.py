@@ -80,7 +80,9 @@ def pretrain(
     Raises:
         OsnowaError: with the place, what is wrong and what to do.
     """
-    return _pretrain.pretrain(_inputs(text), out, recipe_of(**words), override=override, more_steps=more_steps, quiet=quiet)
+    return _pretrain.pretrain(
+        _inputs(text), out, recipe_of(**words), override=override, more_steps=more_steps, quiet=quiet
+    )
 
 
 def prepare(text: Sequence[str | Path] | str | Path, out: str | Path, **words: Any) -> Prepared:
@@ -111,5 +113,3 @@ def report(run: str | Path) -> Path:
     if not (folder / "recipe.toml").is_file():
         raise DataError(str(folder), "is not a run folder (no recipe.toml)", "name the --out of a pretrain command")
     return write_report(folder)
-
-

@@ -54,7 +54,9 @@ def doctor(
     """
     tokenizer = read_tokenizer(recipe.run.tokenizer) if recipe.run.tokenizer is not None else None
     with files.scratch() as folder:
-        prepared = prepare(inputs, folder / "data", recipe, workspace=folder / "work", tokenizer=tokenizer, progress=progress)
+        prepared = prepare(
+            inputs, folder / "data", recipe, workspace=folder / "work", tokenizer=tokenizer, progress=progress
+        )
         return examine(prepared, recipe)
 
 
@@ -68,7 +70,13 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
     """Every number that the description and the advice use."""
     store, tokenizer, ledger = prepared.store, prepared.tokenizer, prepared.ledger
     rows = RowSequence(
-        store.train, recipe.objective.shape, recipe.data.row_length, recipe.run.seed, cls=tokenizer.cls, sep=tokenizer.sep, pad=tokenizer.pad
+        store.train,
+        recipe.objective.shape,
+        recipe.data.row_length,
+        recipe.run.seed,
+        cls=tokenizer.cls,
+        sep=tokenizer.sep,
+        pad=tokenizer.pad,
     )
     plan = rows.plan(0)
     lengths = plan.samples.length
@@ -90,7 +98,9 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
         "sentences": len(sentence_lengths),
         "median_sentence_tokens": float(np.median(sentence_lengths)) if len(sentence_lengths) else 0.0,
         "long_sentences": int((sentence_lengths > recipe.data.row_length // 2).sum()),
-        "largest_document_share": float(document_tokens.max() / max(1, document_tokens.sum())) if len(document_tokens) else 0.0,
+        "largest_document_share": float(document_tokens.max() / max(1, document_tokens.sum()))
+        if len(document_tokens)
+        else 0.0,
         "rows": len(plan),
         "padding_share": 1 - float(lengths.sum()) / max(1, len(plan) * recipe.data.row_length),
         "pairs": int((plan.samples.label != NOT_ASKED).sum()),
@@ -134,17 +144,25 @@ def describe(prepared: Prepared, figures: dict[str, Any]) -> dict[str, list[tupl
     documents, sizes = figures["documents"], figures["bytes"]
     sections: dict[str, list[tuple[str, str]]] = {"Sources": []}
     for source in ledger["sources"][:20]:
-        sections["Sources"].append((source["name"], f"{source.get('encoding', '')}; {source.get('explanation') or source.get('document', '')}"))
+        sections["Sources"].append(
+            (source["name"], f"{source.get('encoding', '')}; {source.get('explanation') or source.get('document', '')}")
+        )
         sections["Sources"].extend(("", str(note)) for note in source.get("notes", []))
     more = ledger.get("num_sources", 0) - 20
     if more > 0:
         sections["Sources"].append(("...", f"and {more} more"))
     sections["Documents"] = [("read", f"{documents['in']:,} documents, {sizes['in']:,} bytes")]
-    sections["Documents"] += [(f"dropped: {rule}", f"{number:,} documents, {sizes['dropped'].get(rule, 0):,} bytes") for rule, number in documents["dropped"].items()]
+    sections["Documents"] += [
+        (f"dropped: {rule}", f"{number:,} documents, {sizes['dropped'].get(rule, 0):,} bytes")
+        for rule, number in documents["dropped"].items()
+    ]
     sections["Documents"] += [(f"cleaned: {rule}", f"{number:,} bytes") for rule, number in sizes["removed"].items()]
     sections["Documents"] += [
         ("kept", f"{documents['train']:,} to train on, {documents['held_out']:,} held out"),
-        ("languages", ", ".join(f"{name} {value['documents']:,}" for name, value in list(figures["languages"].items())[:8])),
+        (
+            "languages",
+            ", ".join(f"{name} {value['documents']:,}" for name, value in list(figures["languages"].items())[:8]),
+        ),
         ("largest document", f"{figures['largest_document_share']:.1%} of the tokens"),
     ]
     sections["Tokens"] = [
@@ -153,10 +171,15 @@ def describe(prepared: Prepared, figures: dict[str, Any]) -> dict[str, list[tupl
         ("sentences", f"{figures['sentences']:,}, half of them up to {figures['median_sentence_tokens']:.0f} tokens"),
     ]
     for language, row in figures["fertility"]["languages"].items():
-        sections["Tokens"].append((f"tokens per word ({language})", f"{row['tokens_per_word']:.2f}, unknown {row['unknown_share']:.2%}"))
+        sections["Tokens"].append(
+            (f"tokens per word ({language})", f"{row['tokens_per_word']:.2f}, unknown {row['unknown_share']:.2%}")
+        )
     sections["Rows"] = [
         ("rows per epoch", f"{figures['rows']:,}, {figures['padding_share']:.1%} padding"),
-        ("next-sentence pairs", f"{figures['pairs']:,} of {figures['samples']:,} samples, half true, half from another document"),
+        (
+            "next-sentence pairs",
+            f"{figures['pairs']:,} of {figures['samples']:,} samples, half true, half from another document",
+        ),
     ]
     sections["Training"] = [
         ("parameters", f"{figures['parameters']:,}"),
@@ -173,18 +196,54 @@ def advise(prepared: Prepared, recipe: Recipe, figures: dict[str, Any]) -> list[
     documents = figures["documents"]
     copies = documents["dropped"].get("exact_duplicate", 0) + documents["dropped"].get("near_duplicate", 0)
     if documents["in"] and copies / documents["in"] > 0.2:
-        found.append(Advice("duplicates", f"{copies / documents['in']:.0%} of the documents were copies of others", f"{copies:,} of {documents['in']:,}"))
+        found.append(
+            Advice(
+                "duplicates",
+                f"{copies / documents['in']:.0%} of the documents were copies of others",
+                f"{copies:,} of {documents['in']:,}",
+            )
+        )
     for language, row in figures["fertility"]["languages"].items():
         if row["unknown_share"] > 0.01:
-            found.append(Advice("unknown", f"{row['unknown_share']:.1%} of the {language} tokens are unknown to the vocabulary", "raise --tokenizer.vocab_size or --tokenizer.coverage"))
+            found.append(
+                Advice(
+                    "unknown",
+                    f"{row['unknown_share']:.1%} of the {language} tokens are unknown to the vocabulary",
+                    "raise --tokenizer.vocab_size or --tokenizer.coverage",
+                )
+            )
     if figures["largest_document_share"] > 0.5 and recipe.objective.shape == "pair":
-        found.append(Advice("one-document", "one document holds more than half of the text, so few random next sentences can be drawn", f"{figures['largest_document_share']:.0%}; cut it with --corpus.document=run"))
+        found.append(
+            Advice(
+                "one-document",
+                "one document holds more than half of the text, so few random next sentences can be drawn",
+                f"{figures['largest_document_share']:.0%}; cut it with --corpus.document=run",
+            )
+        )
     if recipe.objective.shape == "pair" and figures["pairs"] < 0.5 * figures["samples"]:
-        found.append(Advice("few-pairs", "most samples are too short to part into two sentences, so next-sentence is rarely asked", f"{figures['pairs']:,} of {figures['samples']:,}"))
+        found.append(
+            Advice(
+                "few-pairs",
+                "most samples are too short to part into two sentences, so next-sentence is rarely asked",
+                f"{figures['pairs']:,} of {figures['samples']:,}",
+            )
+        )
     if figures["held_out_tokens"] < 5_000:
-        found.append(Advice("held-out", "the held-out text is small, so its figures will be rough", f"{figures['held_out_tokens']:,} tokens; raise --corpus.held_out"))
+        found.append(
+            Advice(
+                "held-out",
+                "the held-out text is small, so its figures will be rough",
+                f"{figures['held_out_tokens']:,} tokens; raise --corpus.held_out",
+            )
+        )
     if figures["epochs"] > 40:
-        found.append(Advice("repeats", "the run would show the same text very often; the model may learn it by heart", f"{figures['epochs']:.0f} epochs"))
+        found.append(
+            Advice(
+                "repeats",
+                "the run would show the same text very often; the model may learn it by heart",
+                f"{figures['epochs']:.0f} epochs",
+            )
+        )
     if recipe.model.position == "learned" and figures["run_tokens"] < 50e6:
         found.append(
             Advice(
@@ -194,5 +253,11 @@ def advise(prepared: Prepared, recipe: Recipe, figures: dict[str, Any]) -> list[
             )
         )
     if figures["run_tokens"] < figures["parameters"] / 10:
-        found.append(Advice("large-model", "the model is large for so few tokens", f"{figures['parameters']:,} parameters, {figures['run_tokens']:,.0f} tokens"))
+        found.append(
+            Advice(
+                "large-model",
+                "the model is large for so few tokens",
+                f"{figures['parameters']:,} parameters, {figures['run_tokens']:,.0f} tokens",
+            )
+        )
     return found

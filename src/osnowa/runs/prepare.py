@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,12 +90,22 @@ def open_prepared(folder: Path) -> Prepared:
     """
     store = TokenStore.open(folder)
     tokenizer = Tokenizer.from_file(folder / "tokenizer.json")
-    return Prepared(store, tokenizer, files.read_json(folder / "corpus.json"), files.read_json(folder / "tokenizer-report.json"))
+    return Prepared(
+        store, tokenizer, files.read_json(folder / "corpus.json"), files.read_json(folder / "tokenizer-report.json")
+    )
 
 
 def is_prepared(folder: Path) -> bool:
     """Whether `folder` looks like one that `prepare` published."""
     return (folder / files.MANIFEST).is_file() and (folder / "train.tokens").is_file()
+
+
+def data_folder(run: Path, recipe: Recipe) -> Path:
+    """The token store of a run: its own, or the prepared folder that was given as text."""
+    text = recipe.run.text
+    if len(text) == 1 and is_prepared(Path(text[0])):
+        return Path(text[0])
+    return run / "data"
 
 
 def learn_tokenizer(corpus: Corpus, recipe: Recipe, progress: Callable[[Progress], None]) -> Tokenizer:
@@ -107,7 +117,7 @@ def learn_tokenizer(corpus: Corpus, recipe: Recipe, progress: Callable[[Progress
     return learned
 
 
-def sample_by_language(corpus: Corpus):  # type: ignore[no-untyped-def]
+def sample_by_language(corpus: Corpus) -> Iterator[tuple[str, str]]:
     """(language, text) of the first documents of each part, a bounded amount of text."""
     left = _FERTILITY_CHARACTERS
     for part in range(corpus.num_parts):
@@ -158,7 +168,9 @@ def check_rows(num_train_rows: int, num_held_out_rows: int, prepared: Prepared, 
         )
     if num_held_out_rows == 0:
         raise DataError(
-            "corpus", f"leaves no held-out text ({store.train.num_documents} documents)", "raise --corpus.held_out, or give more text"
+            "corpus",
+            f"leaves no held-out text ({store.train.num_documents} documents)",
+            "raise --corpus.held_out, or give more text",
         )
     if num_train_rows < batch:
         instead = f"use --training.batch_rows={max(1, num_train_rows)}" if num_train_rows else "give more text"
@@ -202,7 +214,11 @@ def prepare_into(
         now = fingerprint_inputs(inputs, recipe.corpus, known=old.store.facts["inputs"])
         settings = {name: recipe.values()[name] for name in ("corpus", "tokenizer")}
         same_tokenizer = tokenizer is None or tokenizer.fingerprint == old.tokenizer.fingerprint
-        if not changed_inputs(old.store.facts["inputs"], now) and settings == old.store.facts["settings"] and same_tokenizer:
+        if (
+            not changed_inputs(old.store.facts["inputs"], now)
+            and settings == old.store.facts["settings"]
+            and same_tokenizer
+        ):
             return old
     workspace = out.with_name(f"{out.name}.tmp-work")
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,19 +10,18 @@ from typing import Any, TextIO
 
 from osnowa import __version__, files
 from osnowa.corpus import fingerprint_inputs
-from osnowa.data import Place, RowSequence
+from osnowa.data import Place
 from osnowa.errors import DamagedError, InterruptedRun, SettingsError, StoppedError, UsageError
 from osnowa.exchange import model_card, write_folder
 from osnowa.generate import fill
-from osnowa.model import Transformer, initialise
-from osnowa.objective import EncoderObjective
-from osnowa.runs.machine import Machine, set_up
+from osnowa.runs.facts import run_facts
+from osnowa.runs.machine import set_up
 from osnowa.runs.model import Model, load
 from osnowa.runs.prepare import (
     Prepared,
     changed_inputs,
-    check_rows,
     check_target,
+    data_folder,
     is_prepared,
     open_prepared,
     prepare,
@@ -34,15 +31,15 @@ from osnowa.runs.probes import Probe, as_masks, choose_probes
 from osnowa.runs.recipe import Recipe, difference, merge
 from osnowa.runs.report import write_report
 from osnowa.runs.signals import Interruption, listening
+from osnowa.runs.workshop import Workshop
 from osnowa.tokenizer import Tokenizer
 from osnowa.train import checkpoints
 from osnowa.train.budget import StepPlan, plan_for_minutes, plan_for_steps, plan_for_tokens
-from osnowa.train.evaluation import HELD_OUT_SEED, Baselines, HeldOut, HeldOutResult
+from osnowa.train.evaluation import Baselines, HeldOutResult
 from osnowa.train.loop import Trainer
 from osnowa.train.monitor import Monitor
 from osnowa.train.phase_bar import PhaseBar
 
-HELD_OUT_MASK_SHARE = 0.15  # whatever the training share: runs can be compared
 NUM_PROBES = 3
 RUN_FILE = "run.json"
 
@@ -130,7 +127,11 @@ class _Session:
         """
         if not (self.folder / RUN_FILE).exists():
             if self.more_steps is not None:
-                raise UsageError("--steps", f"+{self.more_steps} extends a run, and {self.folder} holds none", "give --steps without +")
+                raise UsageError(
+                    "--steps",
+                    f"+{self.more_steps} extends a run, and {self.folder} holds none",
+                    "give --steps without +",
+                )
             self.make_data()
             self.record = {"version": __version__, "requested": self.requested.values()}
             self.resolve()
@@ -157,17 +158,27 @@ class _Session:
         changed = [
             line
             for line in difference(before, asked)
-            if line.split(":")[0] not in {each.split(":")[0] for each in difference(before, asked)} - {each.split(":")[0] for each in difference(resolved, asked)}
+            if line.split(":")[0]
+            not in {each.split(":")[0] for each in difference(before, asked)}
+            - {each.split(":")[0] for each in difference(resolved, asked)}
         ]
         changed = [line for line in changed if not line.startswith("run.text:")]
         if not changed:
             self.requested = Recipe.read(before).changed({"run": {"text": asked["run"]["text"]}})
             self.recipe = self.requested
             return
-        fixed = [line for line in changed if line.startswith(("model.", "tokenizer.", "run.preset", "run.seed", "run.tokenizer"))]
+        fixed = [
+            line
+            for line in changed
+            if line.startswith(("model.", "tokenizer.", "run.preset", "run.seed", "run.tokenizer"))
+        ]
         if fixed or not self.override:
             lines = "\n  ".join(fixed or changed)
-            instead = "this can't change within a run: choose another --out" if fixed else "repeat the old settings, or add --override"
+            instead = (
+                "this can't change within a run: choose another --out"
+                if fixed
+                else "repeat the old settings, or add --override"
+            )
             raise SettingsError(str(self.folder), f"was begun with other settings:\n  {lines}\n ", instead)
         self.notes.append("going on with changed settings (--override): " + "; ".join(changed))
         self.record["requested"] = self.requested.values()
@@ -180,11 +191,7 @@ class _Session:
 
     @property
     def data_folder(self) -> Path:
-        """The token store: this run's own, or the prepared folder that was given as text."""
-        text = self.recipe.run.text
-        if len(text) == 1 and is_prepared(Path(text[0])):
-            return Path(text[0])
-        return self.folder / "data"
+        return data_folder(self.folder, self.recipe)
 
     def make_data(self, tokenizer: Tokenizer | None = None) -> None:
         """Prepare the text, or open what is prepared."""
@@ -234,7 +241,11 @@ class _Session:
         """Raises SettingsError unless `override`."""
         if not self.override:
             listed = "\n  ".join(lines)
-            raise SettingsError(str(self.folder), f"was begun with other text:\n  {listed}\n ", "put the old text back, or add --override to go on with the new one")
+            raise SettingsError(
+                str(self.folder),
+                f"was begun with other text:\n  {listed}\n ",
+                "put the old text back, or add --override to go on with the new one",
+            )
         self.notes.append("going on with changed text (--override): " + "; ".join(lines))
 
     def own_tokenizer(self) -> Tokenizer | None:
@@ -271,58 +282,9 @@ class _Session:
             files.write(self.folder / "rejected.jsonl", rejected.read_bytes())
         files.write_json(self.folder / RUN_FILE, self.record)
 
-    @property
-    def identity(self) -> str:
-        """What a checkpoint of this run must say: the same architecture and the same vocabulary."""
-        text = json.dumps([self.recipe.values()["model"], self.record["tokenizer"]], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+    # --- the plan -----------------------------------------------------------------------------------------------
 
-    # --- building -----------------------------------------------------------------------------------------------
-
-    def sequence(self, split: str, seed: int) -> RowSequence:
-        tokenizer, store = self.prepared.tokenizer, self.prepared.store
-        return RowSequence(
-            store.train if split == "train" else store.held_out,
-            self.recipe.objective.shape,
-            self.recipe.data.row_length,
-            seed,
-            cls=tokenizer.cls,
-            sep=tokenizer.sep,
-            pad=tokenizer.pad,
-        )
-
-    def objective(self, seed: int, mask_share: float | None = None) -> EncoderObjective:
-        tokenizer = self.prepared.tokenizer
-        config = self.recipe.objective
-        return EncoderObjective(
-            config if mask_share is None else config.changed(mask_share=mask_share),
-            seed=seed,
-            mask=tokenizer.mask,
-            special_ids=tokenizer.special_ids,
-            vocab_size=tokenizer.vocab_size,
-            continues_word=tokenizer.continues_word,
-        )
-
-    def trainer(self, machine: Machine, plan: StepPlan) -> Trainer:
-        """A trainer at step 0, its weights a function of the seed."""
-        seed = self.recipe.run.seed
-        model = Transformer(self.recipe.model)
-        initialise(model, seed)
-        return Trainer(
-            model.to(machine.device),
-            self.objective(seed),
-            self.rows,
-            self.held_out,
-            self.recipe.training,
-            steps=plan.steps,
-            warmup=plan.warmup,
-            seed=seed,
-            device=machine.device,
-            dtype=machine.dtype,
-            micro_rows=machine.micro_rows,
-        )
-
-    def plan(self, machine: Machine) -> StepPlan:
+    def plan(self, workshop: Workshop) -> StepPlan:
         """How many steps: stored when the run began, else given or measured now."""
         if "plan" in self.record:
             return StepPlan(**self.record["plan"])
@@ -330,17 +292,25 @@ class _Session:
         if config.steps is not None:
             plan = plan_for_steps(config, config.steps, "steps")
         elif config.tokens is not None:
-            epoch = self.rows.plan(0)
-            per_row = float(epoch.samples.length.sum()) / len(epoch)
-            plan = plan_for_tokens(config, config.tokens, per_row)
+            plan = plan_for_tokens(config, config.tokens, workshop.tokens_per_row())
         else:
-            trial = self.trainer(machine, plan_for_steps(config.changed(minutes=None, steps=1000), 1000, "trial"))
-            scratch = self.folder / "work"
-            plan = plan_for_minutes(config, trial, lambda: checkpoints.save(scratch, trial.checkpoint(), "trial", 1))  # type: ignore[arg-type,return-value]
-            files.remove(scratch)
+            plan = self.measured_plan(workshop)
         self.record["plan"] = plan.as_dict()
         files.write_json(self.folder / RUN_FILE, self.record)
         return plan
+
+    def measured_plan(self, workshop: Workshop) -> StepPlan:
+        """--minutes: throwaway steps on a trainer of their own."""
+        config = self.recipe.training
+        trial, scratch = workshop.trainer(plan_for_steps(config, 1000, "trial")), self.folder / "work"
+
+        def save() -> None:
+            checkpoints.save(scratch, trial.checkpoint(), "trial", 1)
+
+        try:
+            return plan_for_minutes(config, trial, save)
+        finally:
+            files.remove(scratch)
 
     def extend(self) -> None:
         """--steps +N: the old plan and N steps more."""
@@ -355,24 +325,16 @@ class _Session:
 
     def train(self) -> Run:
         """Train what is left of the plan and publish the base model."""
-        recipe, tokenizer = self.recipe, self.prepared.tokenizer
-        machine = set_up(recipe)
-        self.rows = self.sequence("train", recipe.run.seed)
-        held_out_rows = self.sequence("held_out", HELD_OUT_SEED)
-        check_rows(len(self.rows.plan(0)), len(held_out_rows.plan(0)), self.prepared, recipe)
-        self.held_out = HeldOut(
-            held_out_rows, self.objective(HELD_OUT_SEED, HELD_OUT_MASK_SHARE), recipe.training.held_out_rows, machine.micro_rows
-        )
+        tokenizer = self.prepared.tokenizer
+        workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))
         probes = choose_probes(self.prepared.store.held_out, tokenizer, NUM_PROBES)
-        plan = self.plan(machine)
-        trainer = self.trainer(machine, plan)
-        saved = checkpoints.load_newest(self.folder, self.identity, self.notes.append)
+        plan = self.plan(workshop)
+        trainer = workshop.trainer(plan)
+        saved = checkpoints.load_newest(self.folder, workshop.identity, self.notes.append)
         if saved is not None:
             trainer.restore(saved)
         if self.new_data:
             trainer.state = trainer.state.moved(Place(trainer.state.place.epoch + 1, 0))
-        baselines = Baselines.of(self.held_out, self.prepared.store.train.tokens, tokenizer.vocab_size)
-        results: dict[int, HeldOutResult] = {}
         with Monitor(
             self.folder, total_steps=plan.steps, quiet=self.quiet, resume_step=trainer.state.step, stream=self.stream
         ) as monitor:
@@ -382,8 +344,8 @@ class _Session:
                 trainer.run(
                     self.folder,
                     monitor,
-                    self.identity,
-                    on_evaluation=partial(self.after_evaluation, trainer, monitor, probes, results, baselines),
+                    workshop.identity,
+                    on_evaluation=partial(self.after_evaluation, trainer, monitor, probes, workshop.baselines),
                     interrupted=self.interruption,
                 )
             except StoppedError as error:
@@ -392,8 +354,8 @@ class _Session:
                     raise InterruptedRun(error.where, error.what, error.instead, signal_number=number) from None
                 raise
             monitor.phase("publish")
-        facts = self.facts(machine, plan, trainer, baselines)
-        self.publish(trainer, facts)
+        facts = run_facts(workshop, plan, trainer, self.record, self.folder)
+        self.publish(trainer, facts, workshop.identity)
         return Run(self.folder, facts, resumed=saved is not None)
 
     def after_evaluation(
@@ -401,13 +363,11 @@ class _Session:
         trainer: Trainer,
         monitor: Monitor,
         probes: list[Probe],
-        results: dict[int, HeldOutResult],
         baselines: Baselines,
         step: int,
         result: HeldOutResult,
     ) -> None:
         """Ask the fixed sentences, and at step 0 compare the loss with ln(vocabulary)."""
-        results[step] = result
         for probe in probes:
             trainer.model.eval()
             answer = fill(trainer.model, self.prepared.tokenizer, probe.text, 5)
@@ -417,64 +377,20 @@ class _Session:
             gap = abs(result.masked_loss - baselines.expected_initial_loss)
             self.record["initial_loss"] = result.masked_loss
             if gap > 0.5:
-                monitor.event(0, f"the untrained loss is {result.masked_loss:.2f}, ln(vocabulary) is {baselines.expected_initial_loss:.2f}: something is off before training begins")
+                monitor.event(
+                    0,
+                    f"the untrained loss is {result.masked_loss:.2f}, ln(vocabulary) is {baselines.expected_initial_loss:.2f}: something is off before training begins",
+                )
             files.write_json(self.folder / RUN_FILE, self.record)
 
     # --- the end ------------------------------------------------------------------------------------------------
 
-    def facts(self, machine: Machine, plan: StepPlan, trainer: Trainer, baselines: Baselines) -> dict[str, Any]:
-        """What the report and the model card say about the run."""
-        recipe, tokenizer, store = self.recipe, self.prepared.tokenizer, self.prepared.store
-        first, last = first_and_last(self.folder)
-        plan_of_rows = self.rows.plan(0)
-        shown = int(plan_of_rows.samples.length.sum())
-        return {
-            "osnowa": __version__,
-            "preset": recipe.run.preset,
-            "seed": recipe.run.seed,
-            "model": {
-                "preset": recipe.run.preset,
-                "parameters": trainer.model.parameter_count(),
-                **recipe.values()["model"],
-            },
-            "corpus": self.prepared.ledger,
-            "tokenizer": {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size, **self.prepared.fertility},
-            "rows": {
-                "row_length": recipe.data.row_length,
-                "rows": len(plan_of_rows),
-                "trained_tokens": store.train.num_tokens,
-                "special_tokens": shown - store.train.num_tokens,
-                "padded_tokens": len(plan_of_rows) * recipe.data.row_length - shown,
-                "dropped_tokens": 0,
-                "pairs": int((plan_of_rows.samples.label >= 0).sum()),
-                "held_out_rows": self.held_out.num_rows,
-            },
-            "objective": recipe.values()["objective"],
-            "baselines": {
-                "most_frequent_token": tokenizer.token(baselines.most_frequent_token),
-                "most_frequent_share": baselines.most_frequent_share,
-                "unigram_loss": baselines.unigram_loss,
-                "expected_initial_loss": baselines.expected_initial_loss,
-                "measured_initial_loss": self.record.get("initial_loss"),
-            },
-            "untrained": first,
-            "result": last,
-            "training": {
-                "steps": trainer.state.step,
-                "tokens": trainer.state.tokens,
-                "seconds": round(trainer.state.seconds, 1),
-                "batch_rows": recipe.training.batch_rows,
-                "optimiser": recipe.training.optimiser,
-                "plan": plan.as_dict(),
-                "epochs": round(trainer.state.place.epoch + trainer.state.place.row / max(1, len(self.rows.plan(trainer.state.place.epoch))), 2),
-            },
-            "machine": machine.as_dict(),
-        }
-
-    def publish(self, trainer: Trainer, facts: dict[str, Any]) -> None:
+    def publish(self, trainer: Trainer, facts: dict[str, Any], identity: str) -> None:
         """The model folder, the facts and the report."""
         files.write_json(self.folder / "facts.json", facts)
-        with files.publish(self.folder / "model", {"kind": "model", "steps": trainer.state.step, "identity": self.identity}) as work:
+        with files.publish(
+            self.folder / "model", {"kind": "model", "steps": trainer.state.step, "identity": identity}
+        ) as work:
             write_folder(work, self.recipe.model, trainer.weights(), self.prepared.tokenizer, card=model_card(facts))
         write_report(self.folder)
 
@@ -489,16 +405,3 @@ class _Session:
         if manifest.facts.get("steps") != self.record.get("plan", {}).get("steps"):
             return None
         return Run(self.folder, files.read_json(self.folder / "facts.json"), resumed=True, already_finished=True)
-
-
-def first_and_last(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The held-out results at the first and the last step, as the log has them."""
-    found = []
-    for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if record.get("kind") == "held_out":
-            found.append(record)
-    return (found[0], found[-1]) if found else ({}, {})

@@ -99,7 +99,9 @@ class Recipe:
             SettingsError: every wrong section, key and value, and sections that can't go together.
         """
         errors: list[SettingsError] = [
-            SettingsError(f"[{name}]", "no such section", nearest("", name, SECTIONS)) for name in values if name not in SECTIONS
+            SettingsError(f"[{name}]", "no such section", nearest("", name, SECTIONS))
+            for name in values
+            if name not in SECTIONS
         ]
         read: dict[str, Any] = {}
         for name, section in SECTIONS.items():
@@ -116,7 +118,9 @@ class Recipe:
     def values(self) -> Values:
         """Plain mappings by section, settings that are None left out (None means: derived)."""
         return {
-            name: {key: value for key, value in getattr(self, name).model_dump(mode="json").items() if value is not None}
+            name: {
+                key: value for key, value in getattr(self, name).model_dump(mode="json").items() if value is not None
+            }
             for name in SECTIONS
         }
 
@@ -159,7 +163,9 @@ def check_together(data: DataConfig, model: ModelConfig) -> list[SettingsError]:
         )
     if model.decoder_layers:
         errors.append(
-            SettingsError(f"model.decoder_layers = {model.decoder_layers}", "no objective trains a decoder yet", "use 0")
+            SettingsError(
+                f"model.decoder_layers = {model.decoder_layers}", "no objective trains a decoder yet", "use 0"
+            )
         )
     return errors
 

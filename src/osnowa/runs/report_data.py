@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from osnowa.errors import DamagedError, InputMissingError
 
 Point = tuple[float, float]
 Record = Mapping[str, Any]
-SOURCES = ("metrics.jsonl", "corpus.json", "facts.json", "recipe.toml")
+SOURCES = ("metrics.jsonl", "corpus.json", "facts.json", "recipe.toml", "run.json")
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,42 @@ class Run:
     events: list[Record]
     ledger: Record
     facts: Record
+    plan: Record
     recipe: str
+    settings: Record
     problems: list[str]
     has_model: bool
 
     @property
-    def finished(self) -> bool:
-        told = self.facts.get("training")
-        said = told.get("finished") if isinstance(told, Mapping) else None
-        return said if isinstance(said, bool) else self.has_model
-
-    @property
     def last_step(self) -> int:
         return max((int(record["step"]) for record in (*self.train, *self.held_out)), default=0)
+
+    @property
+    def total_steps(self) -> int | None:
+        """Planned; None before the plan was made."""
+        for found in (number(self.plan, "steps"), number(self.facts, "training", "steps")):
+            if found is not None:
+                return int(found)
+        return None
+
+    @property
+    def finished(self) -> bool:
+        return self.has_model and self.last_step >= (self.total_steps or 0)
+
+    @property
+    def preset(self) -> str:
+        """The name of the architecture, or "" where no file says it."""
+        for told in (section(self.facts, "model"), self.facts, section(self.settings, "run")):
+            if isinstance(told.get("preset"), str):
+                return str(told["preset"])
+        return ""
+
+    @property
+    def vocab_size(self) -> float | None:
+        for told in (section(self.facts, "tokenizer"), section(self.settings, "model")):
+            if (found := number(told, "vocab_size")) is not None:
+                return found
+        return None
 
 
 def read_run(folder: Path) -> Run:
@@ -50,13 +74,13 @@ def read_run(folder: Path) -> Run:
         InputMissingError: none of a run's files is there.
     """
     if not any((folder / name).is_file() for name in SOURCES):
-        raise InputMissingError(str(folder), "is not a run folder", f"it should hold {SOURCES[0]} or {SOURCES[1]}")
+        raise InputMissingError(str(folder), "is not a run folder", f"give one that holds {SOURCES[0]}")
     problems: list[str] = []
     records = _read_lines(folder / SOURCES[0], problems)
     by_kind = {
         kind: _in_order(r for r in records if r.get("kind") == kind) for kind in ("train", "held_out", "probe", "event")
     }
-    recipe = folder / "recipe.toml"
+    recipe = _read_text(folder / "recipe.toml")
     return Run(
         folder=folder,
         train=by_kind["train"],
@@ -65,7 +89,9 @@ def read_run(folder: Path) -> Run:
         events=by_kind["event"],
         ledger=_read_object(folder / "corpus.json", problems),
         facts=_read_object(folder / "facts.json", problems),
-        recipe=recipe.read_text(encoding="utf-8", errors="replace") if recipe.is_file() else "",
+        plan=section(_read_object(folder / "run.json", problems), "plan"),
+        recipe=recipe,
+        settings=_read_settings(recipe, problems),
         problems=problems,
         has_model=(folder / "model" / "config.json").is_file(),
     )
@@ -99,6 +125,18 @@ def _read_object(path: Path, problems: list[str]) -> Record:
         problems.append(f"{path.name}: {error.what}; its part of this report is missing")
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _read_settings(recipe: str, problems: list[str]) -> Record:
+    try:
+        return tomllib.loads(recipe)
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"recipe.toml: can't be read ({error})")
+        return {}
 
 
 def _in_order(records: Iterable[Record]) -> list[Record]:

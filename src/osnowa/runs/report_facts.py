@@ -7,6 +7,7 @@ from typing import Any
 from osnowa.runs.report_data import Record, Run, number, numbers, section
 from osnowa.runs.report_format import digits, share, short, whole
 from osnowa.runs.report_html import Child, Html, code, element, given, join, table
+from osnowa.runs.report_ledger import verdict
 
 
 def tokenizer(run: Run) -> Html | None:
@@ -40,25 +41,44 @@ def rows(run: Run) -> Html | None:
     facts = section(run.facts, "rows")
     if not facts:
         return None
-    counted = numbers(facts)
-    trained, padded = counted.get("trained_tokens"), counted.get("padded_tokens")
     told = []
-    if trained is not None and padded is not None and trained + padded > 0:
-        told.append(f"Of every 100 places in a batch {digits(100 * padded / (trained + padded), 2)} hold padding.")
-    if counted.get("dropped_tokens") == 0:
+    places, padded = _places(facts), number(facts, "padded_tokens")
+    if places and padded is not None:
+        told.append(f"Of every 100 places {digits(100 * padded / places, 2)} hold padding. ")
+    if number(facts, "dropped_tokens") == 0:
         told.append("No token was dropped: long documents were split, not cut off.")
     return element(
         "section",
         element("h2", "From tokens to rows"),
-        element("p", "The model reads rows of a fixed length. ", " ".join(told)),
+        element("p", "The model reads rows of a fixed length. ", told),
         _pairs(facts),
+        _sum(facts),
         id="rows",
     )
 
 
+_PARTS = ("trained_tokens", "special_tokens", "padded_tokens")
+
+
+def _places(facts: Record) -> float:
+    """How many places the rows have together."""
+    return sum(numbers(facts).get(part, 0) for part in _PARTS)
+
+
+def _sum(facts: Record) -> Html | None:
+    """Whether the places of all rows are accounted for."""
+    counted = numbers(facts)
+    if not {"rows", "row_length", "trained_tokens", "padded_tokens"} <= counted.keys():
+        return None
+    places = counted["rows"] * counted["row_length"]
+    parts = " + ".join(f"{whole(counted[part])} {part.partition('_')[0]}" for part in _PARTS if part in counted)
+    told = f"{whole(counted['rows'])} rows of {whole(counted['row_length'])} = {whole(places)} places = {parts}"
+    return verdict(places == _places(facts), told, f"the parts make {whole(_places(facts))}")
+
+
 def others(run: Run) -> list[Html]:
     """Every other object of facts.json as a table of its own."""
-    shown = {"tokenizer", "rows", "baselines", "warnings"}
+    shown = {"tokenizer", "rows", "baselines", "warnings", "corpus", "untrained", "result"}
     blocks = []
     for name, facts in run.facts.items():
         if name not in shown and isinstance(facts, dict) and facts:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from osnowa.runs.report_corpus import read_ledger
 from osnowa.runs.report_data import Run, at_start, last, number, section, series
 from osnowa.runs.report_format import loss, perplexity, share, short, size, span, whole
 from osnowa.runs.report_html import Child, Html, clean, element, given, join
+from osnowa.runs.report_ledger import read_account
 
 
 def head(run: Run) -> Html:
@@ -46,12 +46,12 @@ def most_frequent(run: Run) -> list[Child]:
 def _story(run: Run) -> Html:
     """'encoder-mini, 7.4 M parameters, trained from nothing on 812 documents ...'."""
     told: list[Child] = []
-    preset, parameters = section(run.facts, "model").get("preset"), number(run.facts, "model", "parameters")
-    told.append(given(preset) if preset else "A model")
+    parameters = number(run.facts, "model", "parameters")
+    told.append(given(run.preset) if run.preset else "A model")
     if parameters is not None:
         told.append(f" with {short(parameters)} parameters")
     told.append(", trained from nothing")
-    documents, volume = read_ledger(run.ledger, "documents"), read_ledger(run.ledger, "bytes")
+    documents, volume = read_account(run.ledger, "documents"), read_account(run.ledger, "bytes")
     if documents:
         told.append(f" on {whole(documents.train)} documents")
         told.append(f" ({size(volume.train)})" if volume else None)
@@ -66,8 +66,7 @@ def _story(run: Run) -> Html:
 def _state(run: Run) -> str | None:
     if run.finished:
         return None
-    total = number(run.facts, "training", "total_steps")
-    where = f"step {whole(run.last_step)}" + (f" of {whole(total)}" if total else "")
+    where = f"step {whole(run.last_step)}" + (f" of {whole(run.total_steps)}" if run.total_steps else "")
     return f"This run is not finished: it stands at {where}. The same command goes on; this page shows what there is so far."
 
 
@@ -130,10 +129,10 @@ def _means(run: Run) -> list[Figure]:
     if parameters is not None:
         work = f"{short(flops)} operations per token" if flops is not None else None
         found.append(Figure("parameters", short(parameters), work))
-    size_, kind = number(run.facts, "tokenizer", "vocab_size"), section(run.facts, "tokenizer").get("kind")
-    if size_ is not None:
-        found.append(Figure("tokens in the vocabulary", whole(size_), clean(kind) if kind else None))
-    documents, volume = read_ledger(run.ledger, "documents"), read_ledger(run.ledger, "bytes")
+    kind = section(run.facts, "tokenizer").get("kind")
+    if run.vocab_size is not None:
+        found.append(Figure("tokens in the vocabulary", whole(run.vocab_size), clean(kind) if kind else None))
+    documents, volume = read_account(run.ledger, "documents"), read_account(run.ledger, "bytes")
     if documents:
         note = f"of {whole(documents.came)} read" + (f"; {size(volume.kept)}" if volume else "")
         found.append(Figure("documents kept", whole(documents.kept), note))

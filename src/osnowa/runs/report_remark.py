@@ -88,25 +88,28 @@ def _masked_accuracy(run: Run) -> list[Remark | None]:
     level = number(run.facts, "baselines", "most_frequent_share")
     if final is None or run.last_step == 0:
         return []
+    asked = last(run.held_out, "num_masked")
+    right = f"{share(final)} of {whole(asked)} hidden tokens" if asked else share(final)
     untrained = f" Before training it was {share(first)}." if first is not None else ""
     if not level:
-        return [Remark(f"{share(final)} at the end.{untrained}")]
+        return [Remark(f"{right} at the end.{untrained}")]
     token = clean(section(run.facts, "baselines").get("most_frequent_token", ""))
     always = f"always saying “{token}”" if token else "always saying the most frequent token"
     if final < 1.2 * level:
-        return [Remark(f"{share(final)} is about what {always} gives ({share(level)}).{untrained}", True)]
-    return [Remark(f"{share(final)} is {times(final / level)} times what {always} gives ({share(level)}).{untrained}")]
+        return [Remark(f"{right} is about what {always} gives ({share(level)}).{untrained}", True)]
+    return [Remark(f"{right} is {times(final / level)} times what {always} gives ({share(level)}).{untrained}")]
 
 
 def _next_sentence(run: Run) -> list[Remark | None]:
-    final = last(run.held_out, "next_sentence_accuracy")
+    final, pairs = last(run.held_out, "next_sentence_accuracy"), last(run.held_out, "num_pairs")
     if final is None or run.last_step == 0:
         return []
-    if final < 0.55:
-        return [
-            Remark(f"{share(final)} is not clearly above chance: this model has not learned the order of sentences.")
-        ]
-    return [Remark(f"{share(final)} against 50{chr(0x202F)}% by chance.")]
+    told = f"{share(final)} of {whole(pairs)} pairs" if pairs else share(final)
+    # Three standard errors of a coin tossed once per pair; without their number, five points.
+    chance = 0.5 + (1.5 / math.sqrt(pairs) if pairs else 0.05)
+    if final < chance:
+        return [Remark(f"{told} is not clearly above chance: this model has not learned the order of sentences.")]
+    return [Remark(f"{told} is clearly above chance, which would stay below {share(chance)}.")]
 
 
 def _pseudo_perplexity(run: Run) -> list[Remark | None]:
@@ -180,7 +183,7 @@ def initial_loss(run: Run) -> Remark | None:
 
 def even_guess(run: Run) -> float | None:
     """ln V, the loss of guessing evenly among the vocabulary."""
-    size = number(run.facts, "tokenizer", "vocab_size")
+    size = run.vocab_size
     return math.log(size) if size and size > 1 else None
 
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
 from osnowa import files
 from osnowa.errors import DamagedError, InputMissingError
 from osnowa.files import nearest_parent
+from osnowa.runs.machine import set_up
+from osnowa.runs.prepare import data_folder, open_prepared
+from osnowa.runs.recipe import Recipe
+from osnowa.runs.workshop import Workshop
 from osnowa.train import checkpoints
+from osnowa.train.budget import plan_for_steps
 
 
 @dataclass(frozen=True)
@@ -48,3 +55,30 @@ def verify(run: str | Path) -> Verdict:
     if not verdict.checked:
         raise DamagedError(str(folder), "holds nothing that osnowa published", "name a run folder")
     return Verdict(verdict.checked, verdict.damaged, num_bytes)
+
+
+def verify_resume(run: str | Path, steps: int = 4) -> bool:
+    """Train a few steps from the run's data and recipe twice, once saved and taken up again half way: the same bits?
+
+    Works in a scratch folder; the run is only read.
+
+    Raises:
+        OsnowaError: the run can't be read.
+    """
+    folder = Path(run)
+    recipe = Recipe.build(recipe_file=folder / "recipe.toml")
+    workshop = Workshop(recipe, open_prepared(data_folder(folder, recipe)), set_up(recipe))
+    plan = plan_for_steps(recipe.training.changed(warmup_steps=None), 2 * steps, "trial")
+    whole, first, second = (workshop.trainer(plan) for _ in range(3))
+    for _ in range(2 * steps):
+        whole.step()
+    for _ in range(steps):
+        first.step()
+    with files.scratch() as scratch:
+        checkpoints.save(scratch, first.checkpoint(), workshop.identity, 1)
+        saved = checkpoints.load_newest(scratch, workshop.identity, lambda _: None)
+    assert saved is not None
+    second.restore(saved)
+    for _ in range(steps):
+        second.step()
+    return all(torch.equal(tensor, second.weights()[name]) for name, tensor in whole.weights().items())

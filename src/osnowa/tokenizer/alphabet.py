@@ -20,10 +20,10 @@ _IDEOGRAPHS = (
 
 @dataclass(frozen=True)
 class Alphabet:
-    """`characters`, sorted by code point, and the counted ones that are left out (`rare`)."""
+    """`characters`, sorted by code point, and all others that were counted, but for the space and the line break."""
 
     characters: tuple[str, ...]
-    rare: tuple[str, ...]
+    others: tuple[str, ...]
 
 
 def choose_alphabet(counts: NDArray[np.int64], *, coverage: float, lowercase: bool) -> Alphabet:
@@ -32,24 +32,20 @@ def choose_alphabet(counts: NDArray[np.int64], *, coverage: float, lowercase: bo
     White space, control characters, surrogates and unassigned code points never get an entry. Of two characters
     equally frequent the one with the smaller code point goes first, so the choice depends on the counts alone.
     """
+    found = [chr(point) for point in np.flatnonzero(counts).tolist()]
     visible: dict[str, int] = {}
-    original: dict[str, list[str]] = {}
-    for point in np.flatnonzero(counts).tolist():
-        if not is_visible(chr(point)):
-            continue
-        for character in chr(point).lower() if lowercase else chr(point):
-            visible[character] = visible.get(character, 0) + int(counts[point])
-            original.setdefault(character, []).append(chr(point))
-    always = set(ALWAYS.lower() if lowercase else ALWAYS)
+    for source in filter(is_visible, found):
+        for character in source.lower() if lowercase else source:
+            visible[character] = visible.get(character, 0) + int(counts[ord(source)])
+    chosen = set(ALWAYS.lower() if lowercase else ALWAYS)
     wanted, covered = coverage * sum(visible.values()), 0
-    chosen = set(always)
     for character, count in sorted(visible.items(), key=lambda item: (-item[1], item[0])):
         if covered >= wanted:
             break
         covered += count
         chosen.add(character)
-    rare = {source for character in visible.keys() - chosen for source in original[character]}
-    return Alphabet(tuple(sorted(chosen)), tuple(sorted(rare)))
+    others = [source for source in found if not chosen.issuperset(source.lower() if lowercase else source)]
+    return Alphabet(tuple(sorted(chosen)), tuple(source for source in others if source not in " \n"))
 
 
 def is_visible(character: str) -> bool:

@@ -34,7 +34,7 @@ def assemble_wordpiece(vocabulary: dict[str, int], lowercase: bool, specials: Se
         )
     )
     tokenizer.normalizer = word_normalizer(lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.pre_tokenizer = word_splitter()
     tidy = [decoders.Replace(f" {mark}", mark) for mark in _CLOSING]
     tidy += [decoders.Replace(f"{mark} ", mark) for mark in _OPENING]
     tokenizer.decoder = decoders.Sequence([decoders.WordPiece(PREFIX, cleanup=False), decoders.Fuse(), *tidy])
@@ -59,7 +59,7 @@ def assemble_byte_level(
 def assemble_unigram(vocabulary: list[tuple[str, float]], lowercase: bool, specials: Sequence[str]) -> Tokenizer:
     tokenizer = Tokenizer(models.Unigram(vocabulary, SPECIALS.index("[UNK]"), False))
     tokenizer.normalizer = space_normalizer(lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="first")
+    tokenizer.pre_tokenizer = space_splitter()
     tokenizer.decoder = decoders.Metaspace(replacement=SPACE, prepend_scheme="first")
     return _framed(tokenizer, specials, lstrip=True)
 
@@ -70,6 +70,16 @@ def word_normalizer(lowercase: bool) -> normalizers.Normalizer:
         clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=lowercase
     )
     return normalizers.Sequence([normalizers.NFC(), words])
+
+
+def word_splitter() -> pre_tokenizers.PreTokenizer:
+    """Words end at white space; each punctuation mark is a word."""
+    return pre_tokenizers.BertPreTokenizer()
+
+
+def space_splitter() -> pre_tokenizers.PreTokenizer:
+    """Words begin with the space before them, written "▁"; the first word of a text gets one."""
+    return pre_tokenizers.Metaspace(replacement=SPACE, prepend_scheme="first")
 
 
 def space_normalizer(lowercase: bool) -> normalizers.Normalizer:

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from osnowa.tokenizer.config import Kind
 
 Encode = Callable[[Sequence[str]], list[list[int]]]
-MAX_CHUNKS = 1 << 18  # remembered; about 40 MB
+MAX_CHUNKS = 1 << 18  # remembered; about 60 MB
 _SPACE_AFTER_SPACE = re.compile(r"\s ")
 _BEFORE_SPACE = re.compile(r"(?<=\S)(?= )")
 
 
 class ChunkCache:
-    """Encodes texts by their chunks; equal to `encode` of whole texts where `is_cacheable` says so.
+    """Encodes texts by their chunks; equal to `encode` of whole texts where `engine.is_cacheable` says so.
 
-    Measured on 3.5 MB of Polish in sentences, one core: 9 % of the chunks are new.
+    Measured on 20 MB of Polish and English in sentences, one busy core: wordpiece 5.6 instead of 1.5 MB/s, bpe 3.7
+    instead of 1.4, unigram 4.0 instead of 1.4.
     """
 
     def __init__(self, kind: Kind, encode: Encode) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from tokenizers import AddedToken, models
+from tokenizers import AddedToken, models, normalizers
 from tokenizers import Tokenizer as Engine
 
 from osnowa.errors import DataError
-from osnowa.tokenizer.assembly import SPECIAL_SCORE
+from osnowa.tokenizer.assembly import (
+    REGEXES,
+    SPECIAL_SCORE,
+    byte_splitter,
+    space_normalizer,
+    space_splitter,
+    word_normalizer,
+    word_splitter,
+)
+from osnowa.tokenizer.config import Kind, Split
 
 
 def load(data: bytes, where: str) -> Engine:
@@ -41,3 +50,28 @@ def for_data(engine: Engine, parsed: dict[str, object], special_ids: frozenset[i
         if any(piece[1] == SPECIAL_SCORE for piece in pieces):
             copy.model = models.Unigram(pieces, model.get("unk_id"), bool(model.get("byte_fallback")))
     return copy
+
+
+def is_cacheable(engine: Engine, kind: Kind) -> bool:
+    """Whether words end at spaces as the chunks of `ChunkCache` assume: the splitter is one of ours, nothing is added."""
+    if not all(token.special for token in engine.get_added_tokens_decoder().values()):
+        return False
+    cleaners, splitters = _ours(kind)
+    state = engine.normalizer.__getstate__() if engine.normalizer else b"null"
+    splitter = engine.pre_tokenizer.__getstate__() if engine.pre_tokenizer else b"null"
+    return state in cleaners and splitter in splitters
+
+
+def _ours(kind: Kind) -> tuple[set[bytes], set[bytes]]:
+    """The states of the normalisers and word splitters that `assembly` makes."""
+    match kind:
+        case "wordpiece":
+            made = [word_normalizer(fold) for fold in (False, True)]
+            return {part.__getstate__() for part in made}, {word_splitter().__getstate__()}
+        case "unigram":
+            made = [space_normalizer(fold) for fold in (False, True)]
+            return {part.__getstate__() for part in made}, {space_splitter().__getstate__()}
+        case "bpe":
+            splits: tuple[Split, ...] = (*REGEXES, "gpt-2")
+            lower = normalizers.Lowercase().__getstate__()
+            return {b"null", lower}, {byte_splitter(split).__getstate__() for split in splits}

@@ -20,6 +20,7 @@ from osnowa.tokenizer.assembly import (
     assemble_wordpiece,
     byte_splitter,
     word_normalizer,
+    word_splitter,
 )
 from osnowa.tokenizer.config import SPECIALS, Kind, TokenizerConfig, derive_vocab_size
 from osnowa.tokenizer.sample import Sample
@@ -40,9 +41,9 @@ def learn_wordpiece(sample: Sample, config: TokenizerConfig, characters: int) ->
     size = _checked_size(config, characters, len(fixed), "characters at the start and inside of words")
     tokenizer = Tokenizer(models.BPE(continuing_subword_prefix=PREFIX))
     tokenizer.normalizer = word_normalizer(config.lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.pre_tokenizer = word_splitter()
     trainer = _merging_trainer(size, fixed, continuing_subword_prefix=PREFIX)
-    tokenizer.train_from_iterator(sample.pieces(without=alphabet.rare), trainer)
+    tokenizer.train_from_iterator(sample.pieces(without=alphabet.others), trainer)
     vocabulary = _model(tokenizer)["vocab"]
     return assemble_wordpiece(vocabulary, config.lowercase, _specials(config))
 
@@ -73,7 +74,9 @@ def learn_unigram(sample: Sample, config: TokenizerConfig, characters: int) -> T
     specials = _specials(config)
     fixed = [*specials, *sorted({*alphabet.characters, SPACE})]
     size = _checked_size(config, characters, len(fixed), "characters")
-    pieces = (piece.lower() if config.lowercase else piece for piece in sample.pieces(without=[*alphabet.rare, SPACE]))
+    pieces = (
+        piece.lower() if config.lowercase else piece for piece in sample.pieces(without=[*alphabet.others, SPACE])
+    )
     written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=(line for piece in pieces for line in piece.split("\n") if line.strip()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from osnowa.errors import InputMissingError, SettingsError
 from osnowa.files import nearest_parent
 from osnowa.tokenizer.assembly import PREFIX, SPACE
+from osnowa.tokenizer.chunks import ChunkCache
 from osnowa.tokenizer.config import Kind
-from osnowa.tokenizer.engine import for_data, load, mark_special
+from osnowa.tokenizer.engine import for_data, is_cacheable, load, mark_special
 from osnowa.tokenizer.pieces import count_bytes, find_continuations
 from osnowa.tokenizer.sample import to_utf8
 from osnowa.tokenizer.structure import KINDS, read_structure
@@ -58,6 +60,7 @@ class Tokenizer:
         added = self._engine.get_added_tokens_decoder()
         self.special_ids = frozenset(index for index, token in added.items() if token.special)
         self._data_engine = for_data(self._engine, parsed, self.special_ids)
+        self._cache = ChunkCache(self.kind, self.encode_batch) if is_cacheable(self._engine, self.kind) else None
         self.fingerprint = hashlib.sha256(data).hexdigest()
 
     @classmethod
@@ -162,13 +165,11 @@ class Tokenizer:
 
     def encode_sentences(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """All ids end to end, int32 [tokens], and how many belong to each text, int32 [texts]."""
+        if self._cache is not None:
+            return self._cache.encode(texts)
         ids = self.encode_batch(texts)
         lengths = np.fromiter(map(len, ids), dtype=np.int32, count=len(ids))
-        joined = np.empty(int(lengths.sum()), dtype=np.int32)
-        stop = 0
-        for part in ids:
-            start, stop = stop, stop + len(part)
-            joined[start:stop] = part
+        joined = np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=int(lengths.sum()))
         return joined, lengths
 
     def encode_prompt(self, text: str) -> list[int]:

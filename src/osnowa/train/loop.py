@@ -131,6 +131,12 @@ class Trainer:
             left -= len(taken.numbers)
         return batches, place
 
+    @property
+    def epochs(self) -> float:
+        """How often the text was shown."""
+        place = self.state.place
+        return place.epoch + place.row / max(1, len(self.rows.plan(place.epoch)))
+
     def clip(self) -> float:
         """Shorten the gradient to clip_norm; its length before."""
         gradients = self.masters.gradients()
@@ -223,9 +229,7 @@ class Trainer:
         if not result.applied:
             return
         values = {
-            "epoch": round(
-                self.state.place.epoch + self.state.place.row / max(1, len(self.rows.plan(self.state.place.epoch))), 4
-            ),
+            "epoch": round(self.epochs, 4),
             "tokens": self.state.tokens,
             "seconds": round(self.state.seconds, 3),
             "loss": result.loss,

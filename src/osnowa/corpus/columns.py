@@ -1,0 +1,45 @@
+"""Which field of a record is the text, and the message when that can't be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from osnowa.corpus.documents import Damaged
+
+# Names under which data sets keep their text, the likeliest first.
+KNOWN = ("text", "content", "body", "document", "article", "passage", "paragraph", "sentence", "tekst", "treść", "tresc")
+_SHORTEST = 20  # characters on average: shorter strings are labels, languages, identifiers
+
+
+def choose_column(wanted: str | None, columns: Mapping[str, Sequence[str]]) -> str:
+    """The name of the text column.
+
+    Args:
+        wanted: the setting corpus.text_column; None: a known name, else the only column of texts.
+        columns: each column's name with a sample of its values, empty when it holds no strings.
+
+    Raises:
+        Damaged: there is no such column, none that is text, or several that may be.
+    """
+    listing = ", ".join(columns) or "none"
+    instead = "name one with --corpus.text_column=NAME"
+    if wanted is not None:
+        if wanted not in columns:
+            raise Damaged(f"has no column {wanted}", f"its columns are {listing}")
+        if not columns[wanted]:
+            raise Damaged(f"column {wanted} holds no text", f"its columns are {listing}")
+        return wanted
+    by_lower = {name.lower(): name for name, values in columns.items() if values}
+    for known in KNOWN:
+        if known in by_lower:
+            return by_lower[known]
+    texts = [name for name, values in columns.items() if values and _mean_length(values) >= _SHORTEST]
+    if not texts:
+        raise Damaged(f"has no column of text among {listing}", instead)
+    if len(texts) > 1:
+        raise Damaged(f"has several columns of text ({', '.join(texts)}; all columns: {listing})", instead)
+    return texts[0]
+
+
+def _mean_length(values: Sequence[str]) -> float:
+    return sum(map(len, values)) / len(values)

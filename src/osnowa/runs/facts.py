@@ -1,0 +1,91 @@
+"""What is known of a run at its end: the figures behind the report and the model card."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from osnowa import __version__
+from osnowa.runs.workshop import HELD_OUT_MASK_SHARE, Workshop
+from osnowa.train.budget import StepPlan
+from osnowa.train.loop import Trainer
+
+
+def run_facts(
+    workshop: Workshop, plan: StepPlan, trainer: Trainer, record: dict[str, Any], folder: Path
+) -> dict[str, Any]:
+    """RUN/facts.json."""
+    recipe, prepared = workshop.recipe, workshop.prepared
+    first, last = first_and_last(folder)
+    baselines = workshop.baselines
+    return {
+        "osnowa": __version__,
+        "preset": recipe.run.preset,
+        "seed": recipe.run.seed,
+        "model": {
+            "preset": recipe.run.preset,
+            "parameters": trainer.model.parameter_count(),
+            **recipe.values()["model"],
+        },
+        "corpus": prepared.ledger,
+        "tokenizer": {
+            "kind": prepared.tokenizer.kind,
+            "vocab_size": prepared.tokenizer.vocab_size,
+            **prepared.fertility,
+        },
+        "rows": row_account(workshop),
+        "objective": {**recipe.values()["objective"], "held_out_mask_share": HELD_OUT_MASK_SHARE},
+        "baselines": {
+            "most_frequent_token": prepared.tokenizer.token(baselines.most_frequent_token),
+            "most_frequent_share": baselines.most_frequent_share,
+            "unigram_loss": baselines.unigram_loss,
+            "expected_initial_loss": baselines.expected_initial_loss,
+            "measured_initial_loss": record.get("initial_loss"),
+        },
+        "untrained": first,
+        "result": last,
+        "training": {
+            "steps": trainer.state.step,
+            "tokens": trainer.state.tokens,
+            "seconds": round(trainer.state.seconds, 1),
+            "epochs": round(trainer.epochs, 2),
+            "batch_rows": recipe.training.batch_rows,
+            "optimiser": recipe.training.optimiser,
+            "plan": plan.as_dict(),
+        },
+        "warnings": [asdict(each) for each in workshop.warnings()],
+        "machine": workshop.machine.as_dict(),
+    }
+
+
+def row_account(workshop: Workshop) -> dict[str, int]:
+    """Where the places of an epoch's rows go: tokens of the text, special tokens, padding; nothing is dropped."""
+    plan, store = workshop.rows.plan(0), workshop.prepared.store
+    length = workshop.recipe.data.row_length
+    text = int(plan.samples.a_length.sum() + plan.samples.b_length.sum())
+    shown = int(plan.samples.length.sum())
+    return {
+        "row_length": length,
+        "rows": len(plan),
+        "trained_tokens": text,
+        "special_tokens": shown - text,
+        "padded_tokens": len(plan) * length - shown,
+        "dropped_tokens": store.train.num_tokens - text,
+        "pairs": int((plan.samples.label >= 0).sum()),
+        "held_out_rows": workshop.held_out.num_rows,
+    }
+
+
+def first_and_last(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The held-out results at the first and the last step, as the log has them."""
+    found = []
+    for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:  # a line torn by a kill
+            continue
+        if record.get("kind") == "held_out":
+            found.append(record)
+    return (found[0], found[-1]) if found else ({}, {})
