@@ -18,7 +18,7 @@ help:
 	@echo "make clean        remove environments, caches and the demo's run"
 
 demo: $(VENV)/.ready
-	$(BIN)/python -m osnowa.runs.demo
+	$(BIN)/python -m osnowa.cli.demo
 
 test: $(VENV)/.ready
 	@$(MAKE) --no-print-directory check

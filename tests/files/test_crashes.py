@@ -101,7 +101,7 @@ def test_a_process_stopped_at_any_call_leaves_the_old_or_the_new(
         assert os.listdir(folder) == ([] if case.new is None else [target.name]), f"point {point}"
     assert len(seen) >= case.fewest_points
     assert seen == sorted(seen), "after the new content was there the old one came back"
-    assert False in seen
+    assert kind != "before" or seen[0] is False
     record_property("points", len(seen))
 
 
@@ -141,7 +141,7 @@ def test_everything_is_synced_before_it_becomes_visible_and_the_step_itself_afte
     for name in CALLS:
         monkeypatch.setattr(system, name, traced(name, getattr(system, name)))
     publish(final, NEW)
-    work = final.with_name(f"cel.tmp-{os.getpid()}")
+    (work,) = {path for call, path in events if call == ("exchange" if old else "rename") and path.parent == tmp_path}
     step = events.index(("exchange" if old else "rename", work))
     for name in (*NEW, files.MANIFEST):
         last_write = max(

@@ -25,6 +25,9 @@ ERRORS = {
     errno.EACCES: (CannotCreateError, 73, "can't be written (Permission denied); choose another --out"),
     errno.EROFS: (CannotCreateError, 73, "can't be written (Read-only file system); choose another --out"),
     errno.ENAMETOOLONG: (CannotCreateError, 73, "can't be written (File name too long)"),
+    errno.EEXIST: (CannotCreateError, 73, "can't be written (File exists); choose another --out"),
+    errno.ENOENT: (CannotCreateError, 73, "can't be written, its folder is not there"),
+    errno.EBUSY: (StorageError, 74, "input/output error (Device or resource busy)"),
 }
 
 
@@ -54,6 +57,17 @@ class Faults:
 
 
 @pytest.mark.parametrize("number", ERRORS, ids=lambda number: errno.errorcode[number])
+def test_each_error_of_the_system_has_its_class_its_code_and_its_advice(number: int) -> None:
+    kind, exit_code, message = ERRORS[number]
+    with pytest.raises(kind) as caught, files.storage_errors(Path("RUN")):
+        raise OSError(number, os.strerror(number))
+    assert caught.value.exit_code == exit_code
+    assert str(caught.value).startswith(f"RUN: {message}")
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE], ids=lambda number: errno.errorcode[number]
+)
 @pytest.mark.parametrize("name", WRITING)
 def test_one_failing_call_leaves_the_old_content_and_no_leftovers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int

@@ -178,5 +178,5 @@ def test_free_space_is_told_also_for_a_folder_to_come(tmp_path: Path) -> None:
 
 
 def test_an_error_names_the_file_of_the_system_when_it_knows_one() -> None:
-    error = files.translate(OSError(errno.EACCES, "Permission denied", "RUN/model.tmp-12/config.json"), Path("RUN"))
+    error = files.translate(OSError(errno.EACCES, "Permission denied", "RUN/model.tmp-12-3/config.json"), Path("RUN"))
     assert str(error) == "RUN/model/config.json: can't be written (Permission denied); choose another --out"

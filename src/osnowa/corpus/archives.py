@@ -9,9 +9,9 @@ import zipfile
 
 from osnowa.corpus import spool
 from osnowa.corpus.compression import HARMLESS
-from osnowa.corpus.documents import Damaged
 from osnowa.corpus.findings import Findings, Source, name_format, printable
 from osnowa.corpus.opening import ZIP_ERRORS, is_blank, open_archive, open_stream
+from osnowa.corpus.raw import SourceError
 
 _ENCRYPTED = 0x1
 
@@ -90,5 +90,5 @@ def _find_flaw(source: Source, findings: Findings) -> str | None:
     try:
         with open_stream(source, findings.config) as stream:
             return "empty" if is_blank(stream) else None
-    except (Damaged, OSError):
+    except (SourceError, OSError):
         return "damaged member"

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from osnowa.corpus.documents import Damaged
+from osnowa.corpus.raw import SourceError
 
 # Names under which data sets keep their text, the likeliest first.
-KNOWN = ("text", "content", "body", "document", "article", "passage", "paragraph", "sentence", "tekst", "treść", "tresc")
+KNOWN = (
+    "text",
+    "content",
+    "body",
+    "document",
+    "article",
+    "passage",
+    "paragraph",
+    "sentence",
+    "tekst",
+    "treść",
+    "tresc",
+)
 _SHORTEST = 20  # characters on average: shorter strings are labels, languages, identifiers
 
 
@@ -19,15 +31,15 @@ def choose_column(wanted: str | None, columns: Mapping[str, Sequence[str]]) -> s
         columns: each column's name with a sample of its values, empty when it holds no strings.
 
     Raises:
-        Damaged: there is no such column, none that is text, or several that may be.
+        SourceError: there is no such column, none that is text, or several that may be.
     """
     listing = ", ".join(columns) or "none"
     instead = "name one with --corpus.text_column=NAME"
     if wanted is not None:
         if wanted not in columns:
-            raise Damaged(f"has no column {wanted}", f"its columns are {listing}")
+            raise SourceError(f"has no column {wanted}", f"its columns are {listing}")
         if not columns[wanted]:
-            raise Damaged(f"column {wanted} holds no text", f"its columns are {listing}")
+            raise SourceError(f"column {wanted} holds no text", f"its columns are {listing}")
         return wanted
     by_lower = {name.lower(): name for name, values in columns.items() if values}
     for known in KNOWN:
@@ -35,9 +47,9 @@ def choose_column(wanted: str | None, columns: Mapping[str, Sequence[str]]) -> s
             return by_lower[known]
     texts = [name for name, values in columns.items() if values and _mean_length(values) >= _SHORTEST]
     if not texts:
-        raise Damaged(f"has no column of text among {listing}", instead)
+        raise SourceError(f"has no column of text among {listing}", instead)
     if len(texts) > 1:
-        raise Damaged(f"has several columns of text ({', '.join(texts)}; all columns: {listing})", instead)
+        raise SourceError(f"has several columns of text ({', '.join(texts)}; all columns: {listing})", instead)
     return texts[0]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import zstandard
 
-from osnowa.corpus.documents import Damaged
+from osnowa.corpus.raw import PackedError
 
 if TYPE_CHECKING:
     from osnowa.corpus.config import CorpusConfig
@@ -91,7 +91,7 @@ MAGIC: dict[bytes, Compression] = {
 class Decompressed:
     """The decompressed bytes of `raw`; several frames one after another are one stream.
 
-    `read` raises Damaged on corrupt or truncated data and when a cap is passed: `max_archive_bytes` in all, or more
+    `read` raises PackedError on corrupt or truncated data and when a cap is passed: `max_archive_bytes` in all, or more
     than `max_compression_ratio` times the compressed size (beyond the first 16 MiB).
     """
 
@@ -134,7 +134,9 @@ class Decompressed:
             data = data.lstrip(b"\x00")  # both allow zero bytes between and after frames
         if ended:
             if self._started or not self._frames:
-                raise Damaged(f"the {self._compression} data ends too early, after {self._given:,} decompressed bytes")
+                raise PackedError(
+                    f"the {self._compression} data ends too early, after {self._given:,} decompressed bytes"
+                )
             return None
         if not data and not self._started:
             return b""
@@ -142,7 +144,7 @@ class Decompressed:
             block: bytes = self._frame.decompress(data, _OUTPUT)
         except _ERRORS as error:
             problem = " ".join(str(error).split())
-            raise Damaged(
+            raise PackedError(
                 f"is not sound {self._compression} data after {self._given:,} decompressed bytes ({problem})"
             ) from None
         self._started = True
@@ -150,12 +152,12 @@ class Decompressed:
 
     def _check_caps(self) -> None:
         if self._given > self._most:
-            raise Damaged(
+            raise PackedError(
                 f"decompresses to more than {self._most:,} bytes",
                 "raise --corpus.max_archive_bytes if that is what you want",
             )
         if self._given > HARMLESS and self._given > self._ratio * max(self._taken, 1):
-            raise Damaged(
+            raise PackedError(
                 f"decompresses to more than {self._ratio:,} times its size (a decompression bomb?)",
                 "raise --corpus.max_compression_ratio if you trust it",
             )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 from safetensors import safe_open
 
-from osnowa.corpus.parts import read_part
+from osnowa.corpus.parts import PartFiles, read_part
 from osnowa.corpus.shingles import NUM_HASHES
 
 Indices = npt.NDArray[np.int64]
@@ -59,12 +57,8 @@ def band_keys(signatures: npt.NDArray[np.uint32], similarity: float) -> npt.NDAr
     return keys
 
 
-@dataclass(frozen=True)
-class Signatures:
+class Signatures(PartFiles):
     """The signature files of all parts: arrays `bands` [bands, n] and `signatures` [n, 128] for n documents each."""
-
-    paths: Sequence[Path]
-    sizes: Sequence[int]
 
     def bands(self) -> Iterator[npt.NDArray[np.uint64]]:
         """One band of all documents at a time: 8 bytes a document in memory."""
@@ -103,7 +97,10 @@ class Signatures:
 
 
 def find_near(
-    signatures: Signatures, alive: Flags, similarity: float, progress: Callable[[int], None] = lambda band: None
+    signatures: Signatures,
+    alive: Flags,
+    similarity: float,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Indices:
     """For each document an earlier, *kept* one that it is similar to, or -1.
 
@@ -124,7 +121,11 @@ def find_near(
 
 
 def _find_witnesses(
-    signatures: Signatures, suspects: Indices, num_documents: int, similarity: float, progress: Callable[[int], None]
+    signatures: Signatures,
+    suspects: Indices,
+    num_documents: int,
+    similarity: float,
+    progress: Callable[[int, int], None],
 ) -> tuple[Indices, Flags]:
     """One earlier similar document for each (it may have one itself), and who shared a band with anybody."""
     witness = np.full(num_documents, NONE, np.int64)
@@ -142,7 +143,7 @@ def _find_witnesses(
             similar[open_] = signatures.are_similar(leaders[open_], members[open_], similarity)
             witness[members[similar]] = leaders[similar]
             members, groups = _in_company(members[open_ & ~similar], groups[open_ & ~similar])
-        progress(band + 1)
+        progress(band + 1, NUM_HASHES // num_rows(similarity))
     return witness, involved
 
 

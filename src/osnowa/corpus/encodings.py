@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from osnowa.corpus.compression import Stream
-from osnowa.corpus.documents import Damaged
+from osnowa.corpus.raw import SourceError
 from osnowa.errors import SettingsError
 
 BOMS = {
@@ -156,13 +156,10 @@ def check_encoding(name: str) -> str:
     return "utf-8" if found.name == "utf-8-sig" else found.name
 
 
-def is_cuttable(encoding: str) -> bool:
-    """Whether lines can be found in its bytes without decoding: UTF-8, or one byte a character on top of ASCII."""
-    if encoding == "utf-8":
-        return True
-    plain = bytes(range(128))
-    single = re.fullmatch(r"cp(125\d|437|775|85\d|86\d|866)|iso8859-\d+|koi8-[ru]|mac-.*|ascii", encoding)
-    return single is not None and plain.decode(encoding, "strict") == plain.decode("ascii")
+def _show(data: bytes, place: int) -> str:
+    """The words around a byte, as cp1252 has them: a hint for people, never used as text."""
+    around = data[max(0, place - 12) : place + 12].decode("cp1252", "backslashreplace")
+    return f'in cp1252 it reads "...{" ".join(around.split())}..."'
 
 
 @dataclass
@@ -175,11 +172,13 @@ class Examiner:
     strays: int = 0  # bytes outside ASCII that belong to no such sequence
     first_invalid: int | None = None  # byte offset
     first_invalid_line: int = 0
+    context: str = ""  # what stands there, when it is read as cp1252
     offset: int = 0
     histogram: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
 
     def feed(self, data: bytes, line: int) -> str | None:
         """The decoded piece, or None when it is not UTF-8; `line` is the physical line on which it begins."""
+        text: str | None = None
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -187,13 +186,13 @@ class Examiner:
                 self.first_invalid = self.offset + error.start
                 before = data[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
                 self.first_invalid_line = line + before.count(b"\n")
+                self.context = _show(data, error.start)
             matched = [len(sequence) for sequence in _SEQUENCE.findall(data)]
             self.sequences += len(matched)
             self.telling += len(_TELLING.findall(data))
             self.strays += len(_HIGH.findall(data)) - sum(matched)
             self.histogram += np.bincount(np.frombuffer(data, np.uint8), minlength=256)
             self.characters += len(data)
-            text = None
         else:
             self.characters += len(text)
             self.sequences += len(data) - len(text)
@@ -201,42 +200,51 @@ class Examiner:
         self.offset += len(data)
         return text
 
-    def verdict(self, skip_damage: bool) -> str:
-        """'utf-8' or a legacy encoding.
+    def verdict(self, wanted: str, declared: str | None, skip_damage: bool) -> str:
+        """'utf-8' or the legacy encoding of a text without a byte order mark.
+
+        Args:
+            wanted: the setting corpus.encoding; text that is sound UTF-8 beyond ASCII is read as that all the same.
+            declared: what an HTML page says of itself.
 
         Raises:
-            Damaged: neither; with the byte offset and what to do. Under `skip_damage`, text that is mostly UTF-8 is
-                'utf-8' and the reader rejects the broken lines.
+            SourceError: no encoding fits; with the byte offset and what to do. Under `skip_damage`, text that is mostly
+                UTF-8 is 'utf-8' and the reader rejects the broken lines.
         """
+        if wanted not in ("auto", "utf-8") and (self.first_invalid is not None or not self.sequences):
+            return wanted
         if self.first_invalid is None:
             return "utf-8"
         place = f"byte {self.first_invalid:,} (line {self.first_invalid_line:,}) is not UTF-8"
-        if self.sequences >= self.strays or 100 * self.telling >= self.strays:
+        if wanted == "utf-8" or self.sequences >= self.strays or 100 * self.telling >= self.strays:
             if skip_damage:
                 return "utf-8"
-            raise Damaged(
-                f"{place}, while other letters outside ASCII are",
-                "mend it, leave out its broken lines with --bad-lines skip, or name its encoding with "
-                "--corpus.encoding=cp1250",
-                self.first_invalid_line,
-            )
+            instead = "mend it, leave its broken lines out with --bad-lines skip, or name its encoding with "
+            what = f"{place}, while other letters outside ASCII are" if self.sequences else place
+            raise SourceError(what, f"{instead}--corpus.encoding=cp1250", self.first_invalid_line)
+        if declared not in (None, "utf-8"):
+            return str(declared)
         if legacy := guess_legacy(self.histogram):
             return legacy
         if skip_damage and self.strays < 0.001 * self.offset:
             return "utf-8"
-        raise Damaged(
-            f"{place}, and it does not look like Polish in cp1250, ISO-8859-2 or cp852 either",
+        raise SourceError(
+            f"{place} ({self.context}), and it does not look like Polish in cp1250, ISO-8859-2 or cp852 either",
             "name its encoding with --corpus.encoding=NAME, or convert it to UTF-8",
             self.first_invalid_line,
         )
 
 
 class Transcoded:
-    """A stream in any encoding as a stream of UTF-8; `read` raises Damaged at the first byte that can't be decoded."""
+    """A stream in any encoding as a stream of UTF-8.
+
+    A byte that the encoding does not define stays as it is, which is no UTF-8, so that its line is rejected later;
+    where that is not possible (UTF-16 and other encodings of several bytes) `read` raises SourceError.
+    """
 
     def __init__(self, raw: Stream, encoding: str) -> None:
         self._raw, self._encoding = raw, encoding
-        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
         self._offset = 0
         self._ended = False
 
@@ -247,10 +255,11 @@ class Transcoded:
             waiting = len(self._decoder.getstate()[0])
             try:
                 text = self._decoder.decode(data, final=self._ended)
+                block = text.encode("utf-8", "surrogateescape")
             except UnicodeDecodeError as error:
                 place = self._offset - waiting + error.start
-                raise Damaged(f"byte {place:,} is not {self._encoding} ({error.reason})") from None
+                raise SourceError(f"byte {place:,} is not {self._encoding} ({error.reason})") from None
             self._offset += len(data)
-            if text:
-                return text.encode("utf-8", "surrogatepass")
+            if block:
+                return block
         return b""

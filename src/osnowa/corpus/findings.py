@@ -49,10 +49,16 @@ class Source:
     mtime_ns: int  # of the file or the archive
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """JSON; a path that is no UTF-8 goes as "hex:..." (real ones are absolute, so they begin with "/")."""
+        values = asdict(self)
+        if not _is_utf8(self.path):
+            values["path"] = "hex:" + os.fsencode(self.path).hex()
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Source:
+        if values["path"].startswith("hex:"):
+            values = {**values, "path": os.fsdecode(bytes.fromhex(values["path"][4:]))}
         return cls(**values)
 
 
@@ -132,6 +138,14 @@ class Findings:
                 more = ", ".join(error.where for error in others[:5]) + (", ..." if len(others) > 5 else "")
                 what = first.what + (f" (and {len(others)} more: {more})" if others else "")
                 raise type(first)(first.where, what, first.instead)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def name_format(name: str) -> tuple[Format | None, Compression, str]:

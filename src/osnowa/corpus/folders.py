@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from osnowa.corpus import archives, spool
-from osnowa.corpus.documents import Damaged
 from osnowa.corpus.findings import Findings, file_source, name_format, printable
 from osnowa.corpus.opening import is_blank, unpacked
+from osnowa.corpus.raw import SourceError
 from osnowa.files import MANIFEST, nearest_parent
 
 
@@ -21,7 +21,9 @@ def look_at(given: str, findings: Findings) -> None:
         status = os.stat(given)
     except FileNotFoundError:
         link = os.path.islink(given)
-        what = f"is a link to {printable(os.readlink(given))}, which does not exist" if link else "no such file or folder"
+        what = (
+            f"is a link to {printable(os.readlink(given))}, which does not exist" if link else "no such file or folder"
+        )
         findings.missing(name, what, nearest_parent(Path(given)))
     except OSError as error:
         findings.unreadable(name, error)
@@ -100,7 +102,7 @@ def add_file(path: str, name: str, status: os.stat_result, findings: Findings, *
             blank = status.st_size == 0 or (looked_at and is_blank(stream))
     except OSError as error:
         findings.unreadable(name, error, status.st_size)
-    except Damaged as error:
+    except SourceError as error:
         findings.damaged(name, error.what, error.instead, status.st_size, explicit=explicit)
     else:
         if blank and explicit:

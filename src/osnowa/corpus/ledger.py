@@ -27,7 +27,7 @@ class Ledger:
     removed: dict[str, tuple[int, int]]
     languages: dict[str, tuple[int, int]]
     rejected: dict[str, int]
-    skipped: dict[str, int]
+    skipped: list[dict[str, Any]]  # reason, files, bytes, examples
     split: dict[str, Any]  # held-out share, hash threshold, overlap found (0)
     num_sources: int
     sources: list[dict[str, Any]]  # the first thousand; all of them stand in sources.jsonl of the workspace

@@ -1,4 +1,4 @@
-"""Bytes to batches of physical lines, cut at fixed places of the source so that any part can be read alone.
+"""UTF-8 bytes to batches of physical lines, cut at fixed places of the source so that any part can be read alone.
 
 A source is divided into cells of GRID bytes. A line belongs to the cell in which it starts, so the lines of a cell are
 the same whether the source is read from its beginning or from that cell on, by one process or by many.
@@ -12,24 +12,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from osnowa.corpus.compression import Stream
-from osnowa.corpus.documents import Rejected, shorten
+from osnowa.corpus.raw import Rejected, shorten
 
 GRID = 4 << 20  # bytes; 1 GB has 240 cells
 
 LineEnds = Literal["text", "record"]
 
 # In text U+2028 and U+2029 end a line as LF, CR LF and CR do; in JSON and CSV they may stand inside a value.
-_ENDS: dict[tuple[LineEnds, bool], re.Pattern[bytes]] = {
-    ("text", True): re.compile(rb"\r\n?|\n|\xe2\x80[\xa8\xa9]"),
-    ("text", False): re.compile(rb"\r\n?|\n"),
-    ("record", True): re.compile(rb"\r\n?|\n"),
-    ("record", False): re.compile(rb"\r\n?|\n"),
+PATTERNS: dict[LineEnds, re.Pattern[bytes]] = {
+    "text": re.compile(rb"\r\n?|\n|\xe2\x80[\xa8\xa9]"),
+    "record": re.compile(rb"\r\n?|\n"),
 }
-
-
-def end_pattern(ends: LineEnds, encoding: str) -> re.Pattern[bytes]:
-    """What ends a line in the bytes of `encoding`."""
-    return _ENDS[ends, encoding == "utf-8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +76,7 @@ class _Window:
         return None
 
 
-def read_cells(stream: Stream, pattern: re.Pattern[bytes], first: int = 0, last: int | None = None) -> Iterator[RawLines]:
+def read_cells(stream: Stream, ends: LineEnds, first: int = 0, last: int | None = None) -> Iterator[RawLines]:
     """The lines that start in cells first ... last - 1 (None: to the end), a cell at a time.
 
     A line that goes on for more than a cell beyond its own comes in several RawLines, so memory stays below
@@ -92,7 +85,7 @@ def read_cells(stream: Stream, pattern: re.Pattern[bytes], first: int = 0, last:
     Args:
         stream: stands at byte max(0, first * GRID - 3) of the content.
     """
-    window = _Window(stream, max(0, first * GRID - 3), pattern)
+    window = _Window(stream, max(0, first * GRID - 3), PATTERNS[ends])
     start = _seek_start(window, first * GRID, None if last is None else last * GRID) if first else 0
     while start is not None and (last is None or start < last * GRID):
         cell, fresh = start // GRID, True
@@ -132,46 +125,52 @@ def _whole_character(data: bytes) -> int:
 
 
 def decode_cells(
-    cells: Iterable[RawLines], encoding: str, ends: LineEnds, source: str, number: int = 1
+    cells: Iterable[RawLines], ends: LineEnds, source: str, number: int = 1, encoding: str = "utf-8"
 ) -> Iterator[Lines | Rejected]:
-    """Decoded lines; each line that is not `encoding` comes as a Rejected instead.
+    """Decoded lines; each line that can't be decoded comes as a Rejected instead.
 
     Args:
         number: the physical line number of the first line.
+        encoding: that of the source, for messages; the bytes of `cells` are UTF-8 by now, but for what was not.
     """
     for raw in cells:
         try:
-            batch = _decode(raw, encoding, ends, number)
+            batch = _decode(raw, ends, number)
         except UnicodeDecodeError:
-            yield from _decode_by_line(raw, encoding, ends, source, number)
-            number += len(end_pattern(ends, encoding).findall(raw.data))
+            yield from _decode_by_line(raw, ends, source, number, encoding)
+            number += len(PATTERNS[ends].findall(raw.data))
         else:
             yield batch
             number += batch.text.count("\n") + batch.ends
 
 
-def _decode(raw: RawLines, encoding: str, ends: LineEnds, number: int) -> Lines:
-    text = raw.data.decode(encoding)
+def _decode(raw: RawLines, ends: LineEnds, number: int) -> Lines:
+    text = normalise_ends(raw.data.decode("utf-8"), ends)
+    return Lines(raw.cell, number, text.removesuffix("\n") if raw.ends else text, raw.starts, raw.ends)
+
+
+def normalise_ends(text: str, ends: LineEnds) -> str:
+    """Every line end as "\n"."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if ends == "text" and not text.isascii():
         text = text.replace("\u2028", "\n").replace("\u2029", "\n")
-    if raw.ends:
-        text = text.removesuffix("\n")
-    return Lines(raw.cell, number, text, raw.starts, raw.ends)
+    return text
 
 
-def _decode_by_line(raw: RawLines, encoding: str, ends: LineEnds, source: str, number: int) -> Iterator[Lines | Rejected]:
-    start, starts, pattern = 0, raw.starts, end_pattern(ends, encoding)
-    stops = [match.end() for match in pattern.finditer(raw.data)]
+def _decode_by_line(
+    raw: RawLines, ends: LineEnds, source: str, number: int, encoding: str
+) -> Iterator[Lines | Rejected]:
+    start, starts = 0, raw.starts
+    stops = [match.end() for match in PATTERNS[ends].finditer(raw.data)]
     if not stops or stops[-1] != len(raw.data):
         stops.append(len(raw.data))
     for stop in stops:
         data, ended = raw.data[start:stop], raw.ends or stop < len(raw.data)
         try:
-            yield _decode(RawLines(raw.cell, data, starts, ended), encoding, ends, number)
+            yield _decode(RawLines(raw.cell, data, starts, ended), ends, number)
         except UnicodeDecodeError as error:
-            column = len(data[: error.start].decode(encoding)) + 1
+            column = len(data[: error.start].decode("utf-8")) + 1
             reason = f"byte 0x{data[error.start]:02x} is not {encoding}"
             yield Rejected(source, number, column, reason, shorten(data.rstrip(b"\r\n")), len(data))
         number, start, starts = number + 1, stop, True

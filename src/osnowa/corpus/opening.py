@@ -10,7 +10,7 @@ import zlib
 from typing import IO, TYPE_CHECKING, Self
 
 from osnowa.corpus.compression import Compression, Decompressed, Stream
-from osnowa.corpus.documents import Damaged
+from osnowa.corpus.raw import PackedError
 from osnowa.errors import DataError, InputMissingError, StorageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def open_archive(path: str, mtime_ns: int) -> tuple[zipfile.ZipFile, dict[str, z
 class Opened:
     """The unpacked bytes of a source; close it, or use it in a `with`.
 
-    `read` raises Damaged when the packed data are not sound and StorageError when the disk can't be read.
+    `read` raises PackedError when the packed data are not sound and StorageError when the disk can't be read.
     """
 
     def __init__(self, source: Source, config: CorpusConfig, start: int) -> None:
@@ -52,7 +52,7 @@ class Opened:
         try:
             block = self._handle.read(size)
         except ZIP_ERRORS as error:
-            raise Damaged(f"is a damaged member of its archive ({' '.join(str(error).split())})") from None
+            raise PackedError(f"is a damaged member of its archive ({' '.join(str(error).split())})") from None
         except OSError as error:
             problem = error.strerror or str(error)
             raise StorageError(self.source.name, f"can't be read ({problem})", "check the disk and run again") from None
@@ -89,7 +89,7 @@ def open_stream(source: Source, config: CorpusConfig, start: int = 0) -> Opened:
     Raises:
         InputMissingError: it can't be opened any more.
         DataError: a member is no longer in its archive.
-        Damaged: a member can't be opened.
+        PackedError: a member can't be opened.
     """
     return Opened(source, config, start)
 
@@ -103,7 +103,7 @@ def _open(source: Source) -> IO[bytes]:
     except KeyError:
         raise DataError(source.name, "is no longer in its archive", "leave the input alone while it is read") from None
     except ZIP_ERRORS as error:
-        raise Damaged(f"is a damaged member of its archive ({' '.join(str(error).split())})") from None
+        raise PackedError(f"is a damaged member of its archive ({' '.join(str(error).split())})") from None
     except OSError as error:
         problem = os.strerror(error.errno or 0)
         raise InputMissingError(source.name, f"can't be read ({problem})", "leave the input alone meanwhile") from None

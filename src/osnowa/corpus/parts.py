@@ -8,7 +8,8 @@ file of other work, a torn or an altered one counts as not there and is made aga
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,56 @@ def _checksum(arrays: Arrays) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def pack_texts(texts: Sequence[str]) -> Arrays:
+    """Texts as arrays: `text` (UTF-8, end to end) and `lengths` (bytes of each)."""
+    encoded = [text.encode() for text in texts]
+    lengths = np.fromiter(map(len, encoded), np.uint32, len(encoded))
+    return {"text": np.frombuffer(b"".join(encoded), np.uint8), "lengths": lengths}
+
+
+def unpack_texts(arrays: Arrays) -> Iterator[str]:
+    """The texts that `pack_texts` packed, one at a time."""
+    data, start = arrays["text"].tobytes(), 0
+    for length in arrays["lengths"].tolist():
+        yield data[start : start + length].decode()
+        start += length
+
+
+def pack_hashes(digests: Sequence[bytes]) -> npt.NDArray[np.uint8]:
+    """16-byte hashes as an array [documents, 16]."""
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(len(digests), 16)
+
+
+@dataclass(frozen=True)
+class PartFiles:
+    """Part files that hold the documents of the corpus one after another, `sizes` of them each."""
+
+    paths: Sequence[Path]
+    sizes: Sequence[int]
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """One array of all parts, end to end; only that array is read."""
+        return np.concatenate([read_part(path, (name,))[0][name] for path in self.paths])
+
+    def locate(self, document: int) -> tuple[Path, int]:
+        """The file of a document and its place there."""
+        borders = np.concatenate([[0], np.cumsum(self.sizes)])
+        part = int(np.searchsorted(borders, document, side="right")) - 1
+        return self.paths[part], document - int(borders[part])
+
+    def origins(self) -> Iterator[tuple[str, int]]:
+        """Source name and line of each document."""
+        for path in self.paths:
+            arrays, facts = read_part(path, ("sources", "lines"))
+            for source, line in zip(arrays["sources"].tolist(), arrays["lines"].tolist(), strict=True):
+                yield facts["sources"][source], line
+
+    def describe(self, document: int) -> tuple[str, int, str]:
+        """Source name, line and text of one document."""
+        path, place = self.locate(document)
+        arrays, facts = read_part(path, ("sources", "lines", "text", "lengths"))
+        stop = int(np.cumsum(arrays["lengths"])[place])
+        text = arrays["text"][stop - int(arrays["lengths"][place]) : stop].tobytes().decode()
+        return facts["sources"][arrays["sources"][place]], int(arrays["lines"][place]), text

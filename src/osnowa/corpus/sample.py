@@ -14,12 +14,15 @@ from pathlib import Path
 _LEFT_OUT = {"test", "tests", "idle_test", "idlelib", "turtledemo", "lib2to3", "ensurepip", "site-packages"}
 _LEFT_OUT |= {"dist-packages", "__pycache__", "pydoc_data", "encodings", "lib-dynload"}
 
-_FREQUENT = frozenset(
-    "the a an of to is are be in on and or for if with this that it its not by as from which when will can "
-    "any all has have was were at but so you".split()
+_FREQUENT = re.compile(
+    r"the|a|an|of|to|is|are|be|in|on|and|or|for|if|with|this|that|it|its|not|by|as|from|which|when|will"
+    r"|can|any|all|has|have|was|were|at|but|so|you",
+    re.IGNORECASE,
 )
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
-_CODE = re.compile(r"::=|>>>|\b\w+ = \w|[{};]\s*$|^\s*(?:def|class|import|from|return|raise|@)\b.*[:)\w]\s*$|\|\s*$", re.M)
+_CODE = re.compile(
+    r"::=|>>>|\b\w+ = \w|[{};]\s*$|^\s*(?:def|class|import|from|return|raise|@)\b.*[:)\w]\s*$|\|\s*$", re.M
+)
 _ITEM = re.compile(r"(?=^\s*(?:[*•-]|\d+\.|[a-z]\))\s)", re.M)
 _ROLE = re.compile(r":[a-z]+(?::[a-z]+)?:`([^`]*)`|``([^`]+)``|`([^`'\s]+)`")
 _SHORTEST = 200  # characters; a shorter document is a line or two
@@ -88,5 +91,5 @@ def _is_prose(block: str) -> bool:
     if len(words) < 5 or _CODE.search(block):
         return False
     letters = sum(map(len, words)) + sum(letter.isspace() for letter in block)
-    frequent = sum(word.lower() in _FREQUENT for word in words)
+    frequent = sum(_FREQUENT.fullmatch(word) is not None for word in words)
     return letters >= 0.8 * len(block) and frequent >= 0.2 * len(words)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osnowa.corpus import folders, spool
+from osnowa.corpus.encodings import check_encoding
 from osnowa.corpus.findings import EXTENSIONS, Findings, Skipped, Source, Sources
 from osnowa.errors import DataError, UsageError
 
@@ -26,10 +27,13 @@ def find_sources(inputs: Sequence[str], config: CorpusConfig, workspace: Path) -
     Raises:
         UsageError: no input, or an unknown sample.
         InputMissingError: something is not there or can't be read.
+        SettingsError: corpus.encoding is no encoding.
         DataError: an input is empty, blank, or holds nothing that can be read.
     """
     if not inputs:
         raise UsageError("TEXT", "is missing", "name files or folders of text, or use --sample python-docs")
+    if config.encoding != "auto":
+        check_encoding(config.encoding)
     findings = Findings(config, workspace)
     for given in dict.fromkeys(inputs):
         if given == "-" or given.startswith(("sample:", "hf://")):
@@ -60,5 +64,3 @@ def check_unchanged(source: Source) -> None:
         raise DataError(source.name, "disappeared while it was being read", instead) from None
     if now.st_mtime_ns != source.mtime_ns or (source.member is None and now.st_size != source.size):
         raise DataError(source.name, "changed while it was being read", instead)
-
-

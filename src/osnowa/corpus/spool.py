@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from osnowa.corpus import sample
 from osnowa.corpus.compression import MAGIC, Compression
-from osnowa.corpus.documents import Damaged
 from osnowa.corpus.findings import Findings, Format, Kind, Source, file_source
 from osnowa.corpus.opening import is_blank, open_stream, unpacked
+from osnowa.corpus.raw import SourceError
 from osnowa.errors import DataError, InputMissingError, UsageError
 from osnowa.files import make_folder, open_new, remove, storage_errors
 
@@ -36,7 +36,9 @@ def promise(given: str, findings: Findings) -> Callable[[], Source]:
     if given.startswith("hf://"):
         address = re.fullmatch(r"hf://datasets/([\w.-]+(?:/[\w.-]+)?)(?:/([\w.-]+))?", given)
         if address is None:
-            raise UsageError(given, "is no hub address", "write hf://datasets/OWNER/NAME or hf://datasets/OWNER/NAME/CONFIG")
+            raise UsageError(
+                given, "is no hub address", "write hf://datasets/OWNER/NAME or hf://datasets/OWNER/NAME/CONFIG"
+            )
         return lambda: _spool_records(given, "hub", f"{number:03}-hub", _read_hub(given, *address.groups()), findings)
     return lambda: _spool_pipe(given, f"{number:03}-stdin", findings)
 
@@ -50,7 +52,7 @@ def promise_unpacked(source: Source, findings: Findings) -> Callable[[], Source]
         try:
             with open_stream(source, findings.config) as stream:
                 _copy(stream, target)
-        except Damaged as error:
+        except SourceError as error:
             remove(target)
             raise DataError(source.name, error.what, error.instead) from None
         return replace(file_source(source.name, str(target), target.stat(), "spooled", "parquet", "none"))
@@ -85,7 +87,7 @@ def _spool_pipe(given: str, title: str, findings: Findings) -> Source:
     with open(target, "rb") as handle:
         try:
             blank = is_blank(unpacked(handle, packed, findings.config))
-        except Damaged as error:
+        except SourceError as error:
             raise DataError(name, error.what, error.instead) from None
     if blank:
         remove(target)
@@ -104,7 +106,7 @@ def _sniff(path: Path, findings: Findings) -> tuple[Format, Compression]:
             while b"\n" not in line and len(line) < _BLOCK and (block := stream.read(64 << 10)):
                 line = (line + block).lstrip()
             return ("jsonl" if isinstance(json.loads(line.split(b"\n", 1)[0]), dict) else "text"), packed
-        except (ValueError, RecursionError, Damaged):
+        except (ValueError, RecursionError, SourceError):
             return "text", packed
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from osnowa.corpus.columns import choose_column
-from osnowa.corpus.documents import Damaged, RawDocument, Rejected, judge, shorten
 from osnowa.corpus.lines import Lines
+from osnowa.corpus.raw import RawDocument, Rejected, SourceError, judge, shorten
 
 if TYPE_CHECKING:
     from osnowa.corpus.config import CorpusConfig
 
+_Reader = Any  # csv.reader's type has no public name in Python 3.11
+
+_NONE = "\x1f"  # stands for "no delimiter"
 _DELIMITERS = {"csv": ",;\t|", "tsv": "\t"}
 _NAME = re.compile(r"[\w .:/()-]{1,40}")
 _NUMBER = re.compile(r"[-+]?[\d.,]+%?")
@@ -31,8 +33,14 @@ class Dialect:
     columns: tuple[str, ...]
     text_column: str
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Dialect:
+        return cls(**{**values, "columns": tuple(values["columns"])})
+
     def in_words(self) -> str:
         names = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+        if self.delimiter == _NONE:
+            return f"one column, {self.text_column}" if self.header else "one column without a name"
         header = "the first row names the columns" if self.header else "no row of names"
         quotes = "cells may be quoted" if self.quoted else "quotes are part of the text"
         return f"cells parted by {names[self.delimiter]}, {quotes}, {header}; the text is column {self.text_column}"
@@ -42,45 +50,53 @@ def find_dialect(sample: str, form: str, wanted: str | None) -> Dialect:
     """The dialect of a table that begins with the whole lines of `sample`.
 
     Raises:
-        Damaged: no column, or no single one, can be the text.
+        SourceError: no column, or no single one, can be the text.
     """
     lines = sample.splitlines(keepends=True)
     best: tuple[tuple[float, int], str, bool, list[list[str]]] | None = None
-    for delimiter in _DELIMITERS[form]:
-        for quoted in (True, False):
-            rows = _try(lines, delimiter, quoted)
-            if not rows or (form == "csv" and not quoted):
-                continue
-            (width, count), *_ = Counter(map(len, rows)).most_common(1)
-            score = (count / len(rows) if width > 1 else 0.0, width)
+    for delimiter, quoted in _candidates(sample, form):
+        if rows := _try(lines, delimiter, quoted):
+            width = len(rows[0])
+            score = (sum(len(row) == width for row in rows) / len(rows) if width > 1 else 0.0, width)
             if best is None or score > best[0]:
                 best = (score, delimiter, quoted, rows)
     if best is None:
-        raise Damaged("holds no rows that can be read", "check its quotes")
-    _, delimiter, quoted, rows = best
+        raise SourceError("holds no rows that can be read", "check its quotes")
+    (_, width), delimiter, quoted, rows = best
+    if width == 1:  # no delimiter in the first row: other rows may hold commas that part nothing
+        delimiter = _NONE
+        rows = _try(lines, delimiter, quoted)
     header = _has_header(rows, wanted)
-    width = len(rows[0])
     names = rows[0] if header else [f"column {number}" for number in range(1, width + 1)]
-    values = {
-        name: _texts(row[index] for row in rows[header:] if index < len(row)) for index, name in enumerate(names)
-    }
+    values = {name: _texts(row[index] for row in rows[header:] if index < len(row)) for index, name in enumerate(names)}
     return Dialect(delimiter, quoted, header, tuple(names), choose_column(wanted, values))
 
 
+def _candidates(sample: str, form: str) -> Iterator[tuple[str, bool]]:
+    """Delimiters and whether cells may be quoted. TSV mostly has no quoting, so that needs evidence there."""
+    for delimiter in _DELIMITERS[form]:
+        if form == "csv" or re.search(r'(?:^|\t)"', sample, re.MULTILINE):
+            yield delimiter, True
+        if form == "tsv":
+            yield delimiter, False
+
+
 def _try(lines: list[str], delimiter: str, quoted: bool) -> list[list[str]]:
-    """The rows under one reading; none when its quotes don't fit."""
+    """The rows under one reading; none when its quotes don't fit (but the sample may end inside a quoted cell)."""
+    rows: list[list[str]] = []
+    reader = _reader(lines, delimiter, quoted, strict=True)
     try:
-        rows = [row for row in _reader(lines, delimiter, quoted, strict=True) if row]
+        rows.extend(row for row in reader if row)
     except csv.Error:
-        rows = []
-        if quoted and delimiter != "\t":  # a sample may end inside a quoted cell
-            rows = [row for row in _reader(lines[: len(lines) // 2], delimiter, quoted, strict=False) if row]
+        if reader.line_num < len(lines) and delimiter == "\t":
+            return []
     return rows
 
 
-def _reader(lines: Iterable[str], delimiter: str, quoted: bool, *, strict: bool) -> Iterator[list[str]]:
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    return csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=strict)
+def _reader(lines: Iterable[str], delimiter: str, quoted: bool, *, strict: bool) -> _Reader:
+    return csv.reader(
+        lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=strict
+    )
 
 
 def _has_header(rows: list[list[str]], wanted: str | None) -> bool:
@@ -178,7 +194,5 @@ def read_table(
             return
         elif header and row:
             header = False
-        elif row and row[wanted].strip():
-            yield RawDocument(row[wanted], source, start)
         elif row:
-            yield judge(Rejected(source, start, 0, f"column {dialect.text_column} is empty", "", 0), config)
+            yield RawDocument(row[wanted], source, start)

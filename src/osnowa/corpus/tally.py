@@ -25,6 +25,7 @@ class Tally:
     dropped: Counts = field(default_factory=dict)  # rule -> [documents, bytes left of them when they were dropped]
     rejected: dict[str, int] = field(default_factory=dict)  # reason -> records that could not be read
     skipped: dict[str, int] = field(default_factory=dict)  # reason -> whole sources that could not be read
+    flagged: dict[str, int] = field(default_factory=dict)  # suspicion -> documents
     examples: dict[str, list[list[Any]]] = field(default_factory=dict)  # rule -> [[order, example], ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -61,7 +62,7 @@ class Tally:
         for name in ("removed", "dropped"):
             for key, (documents, num_bytes) in getattr(other, name).items():
                 self.count(getattr(self, name), key, documents, num_bytes)
-        for name in ("rejected", "skipped"):
+        for name in ("rejected", "skipped", "flagged"):
             mine = getattr(self, name)
             for reason, number in getattr(other, name).items():
                 key = reason if reason in mine or len(mine) < _MOST_REASONS else "other reasons"

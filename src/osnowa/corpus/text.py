@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from osnowa.corpus.documents import RawDocument, Rejected, cut_document
 from osnowa.corpus.lines import GRID, Lines
+from osnowa.corpus.raw import RawDocument, Rejected, cut_document
 
 ChosenMode = Literal["file", "block", "line", "run", "record"]
 Unit = Literal["line", "block"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from osnowa.exchange.keys import Keys
 from osnowa.exchange.family import MODEL_FILE, Family, SpecialIds, Values
+from osnowa.exchange.keys import Keys
 from osnowa.exchange.notes import Note
 from osnowa.model import ModelConfig
 
@@ -118,7 +118,9 @@ class Bert(Family):
         ]
         for layer in range(config.encoder_layers):
             theirs, ours = f"bert.encoder.layer.{layer}", f"encoder.blocks.{layer}"
-            pairs += [(f"{theirs}.attention.self.{each}", f"{ours}.attention.{each}") for each in ("query", "key", "value")]
+            pairs += [
+                (f"{theirs}.attention.self.{each}", f"{ours}.attention.{each}") for each in ("query", "key", "value")
+            ]
             pairs += [
                 (f"{theirs}.attention.output.dense", f"{ours}.attention.output"),
                 (f"{theirs}.attention.output.LayerNorm", f"{ours}.attention_residual.norm_after"),

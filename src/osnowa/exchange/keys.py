@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Mapping
 from typing import TypeVar
@@ -13,13 +14,51 @@ T = TypeVar("T")
 _LONGEST_SHOWN = 60  # characters of a wrong value
 # Keys that change nothing about the numbers a model computes.
 _QUIET = frozenset(
-    "_name_or_path architectures bos_token_id chunk_size_feed_forward classifier_dropout classifier_pooling "
-    "cls_token_id decoder_start_token_id deterministic_flash_attn directionality dtype eos_token_id "
-    "gradient_checkpointing id2label initializer_cutoff_factor initializer_range is_encoder_decoder label2id "
-    "language mask_token_id model_type num_labels output_attentions output_hidden_states output_past pad_token_id "
-    "problem_type reference_compile repad_logits_with_grad return_dict sep_token_id sparse_pred_ignore_index "
-    "sparse_prediction tokenizer_class torch_dtype transformers_version use_cache unk_token_id "
-    "pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type".split()
+    [
+        "_name_or_path",
+        "architectures",
+        "bos_token_id",
+        "chunk_size_feed_forward",
+        "classifier_dropout",
+        "classifier_pooling",
+        "cls_token_id",
+        "decoder_start_token_id",
+        "deterministic_flash_attn",
+        "directionality",
+        "dtype",
+        "eos_token_id",
+        "gradient_checkpointing",
+        "id2label",
+        "initializer_cutoff_factor",
+        "initializer_range",
+        "is_encoder_decoder",
+        "label2id",
+        "language",
+        "mask_token_id",
+        "model_type",
+        "num_labels",
+        "output_attentions",
+        "output_hidden_states",
+        "output_past",
+        "pad_token_id",
+        "problem_type",
+        "reference_compile",
+        "repad_logits_with_grad",
+        "return_dict",
+        "sep_token_id",
+        "sparse_pred_ignore_index",
+        "sparse_prediction",
+        "tokenizer_class",
+        "torch_dtype",
+        "transformers_version",
+        "use_cache",
+        "unk_token_id",
+        "pooler_fc_size",
+        "pooler_num_attention_heads",
+        "pooler_num_fc_layers",
+        "pooler_size_per_head",
+        "pooler_type",
+    ]
 )
 
 
@@ -38,7 +77,9 @@ class Keys:
 
     def _wrong(self, key: str, value: object, wanted: str) -> None:
         text = repr(value)
-        self.errors.append(f"{key} = {text[:_LONGEST_SHOWN]}, not {wanted}" if value is not None else f"{key} is missing")
+        self.errors.append(
+            f"{key} = {text[:_LONGEST_SHOWN]}, not {wanted}" if value is not None else f"{key} is missing"
+        )
 
     def whole(self, key: str, default: int | None = None) -> int:
         """A whole number from 0."""
@@ -96,7 +137,7 @@ class Keys:
         """The key may be missing, or say what we can do."""
         value = self._take(key, allowed[0])
         if not any(value == each and type(value) is type(each) for each in allowed):
-            self._wrong(key, value, f"{allowed[0]!r}, the only one that osnowa has")
+            self._wrong(key, value, f"{json.dumps(allowed[0])}, the only one that osnowa has")
 
     def check(self) -> None:
         """Raises DataError: all wrong answers at once."""

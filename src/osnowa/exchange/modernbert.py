@@ -7,8 +7,8 @@ from typing import Any, ClassVar, TypeVar
 
 from osnowa.errors import DataError
 from osnowa.exchange.bert import ACTIVATION_NAMES, ACTIVATIONS, one_dropout
-from osnowa.exchange.keys import Keys
 from osnowa.exchange.family import MODEL_FILE, Family, SpecialIds, Values
+from osnowa.exchange.keys import Keys
 from osnowa.exchange.notes import Note
 from osnowa.model import ModelConfig
 

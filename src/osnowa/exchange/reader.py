@@ -57,7 +57,7 @@ def read_folder(folder: Path) -> Imported:
     settings, more = family.read_settings(keys)
     heads, about_heads = family.read_heads(held, str(folder))
     keys.check()
-    config = _build(settings | heads, keys.where)
+    config = _build(family, settings | heads, keys.where)
     used, left_out = _drop_left_outs(held, config)
     shapes = parameter_shapes(config)
     entries = family.entries(config, shapes)
@@ -89,10 +89,10 @@ def _read_config(folder: Path) -> tuple[Keys, Family]:
     return keys, FAMILIES[kind]
 
 
-def _build(settings: dict[str, object], where: str) -> ModelConfig:
-    fixed = {name: value for name, value in settings.items() if value is not None}
+def _build(family: Family, settings: Mapping[str, object], where: str) -> ModelConfig:
+    fixed = {name: value for name, value in family.fixed.items() if name in ModelConfig.model_fields}
     try:
-        return ModelConfig.read("model", fixed)
+        return ModelConfig.read("model", {**fixed, **settings})
     except SettingsError as error:
         raise DataError(where, "; ".join(map(str, error.parts)), "this folder can't be read") from None
 
@@ -115,6 +115,9 @@ def _find(folder: Path, family: Family) -> tuple[Held, list[Note]]:
             renamed.append(name)
         if place[1] not in family.derived:
             held[place] = stored
+    for one, other in family.aliases.items():
+        if (MODEL_FILE, one) in held and (MODEL_FILE, other) not in held:
+            held[MODEL_FILE, other] = held.pop((MODEL_FILE, one))
     if family.extra_file and (folder / family.extra_file).is_file():
         held |= {(family.extra_file, name): each for name, each in declared(folder / family.extra_file).items()}
     notes = [Note("renamed", f"{folder}: tensors with other spellings of their names", tuple(renamed))]
@@ -174,8 +177,9 @@ def _load(
     weights: dict[str, Tensor] = {}
     for entry in entries:
         sizes = [shapes[name][0] for name in entry.ours]
-        parts = read[f"{entry.file}/{entry.theirs}"].split(sizes)
-        weights |= {name: part.clone() for name, part in zip(entry.ours, parts, strict=True)}
+        whole = read.pop(f"{entry.file}/{entry.theirs}")
+        parts = [whole] if len(sizes) == 1 else [part.clone() for part in torch.split(whole, sizes)]
+        weights |= dict(zip(entry.ours, parts, strict=True))
     kinds = sorted({each.kind for each in held.values()} - {"F32"})
     note = Note("converted", f"{folder}: weights were converted to float32", tuple(kinds))
     return {name: weights[name] for name in shapes}, [note] if kinds else []

@@ -1,6 +1,6 @@
 """The only room that writes, syncs, renames or deletes: atomic publish, checksums, locks.
 
-A folder is published whole or not at all: its files are written into `NAME.tmp-PID`, synced, listed with size and
+A folder is published whole or not at all: its files are written into `NAME.tmp-PID-NUMBER`, synced, listed with size and
 SHA-256 in `MANIFEST.json` (which carries its own hash), and put in place in one step. A folder without a sound manifest
 is not there. Every call that changes the disk is one function of `system`, so that the tests can number and break it.
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 from osnowa.errors import CannotCreateError, InputMissingError, OsnowaError, StorageError
 
 # What is being written stands under such a name until it is whole; `old` only where names can't be exchanged.
-LEFTOVER = re.compile(r"(?P<final>.+)\.(?P<kind>tmp|old)-(?P<pid>\d+)", re.DOTALL)
+LEFTOVER = re.compile(r"(?P<final>.+)\.(?P<kind>tmp|old)-(?P<number>\d+-\d+)", re.DOTALL)
 
 _REFUSED = {
     errno.EACCES,

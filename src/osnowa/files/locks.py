@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -48,36 +49,31 @@ def lock(folder: Path, name: str = "run.lock") -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(path: Path) -> Iterator[bool]:
     """Mark the file or folder at `path` as in work until the block ends or the process dies, however it dies.
 
-    Where the file system has no locks nothing is marked: then only the lock of the run keeps others away.
+    Yields False when another process works on it, or it is gone. Where the file system has no locks nothing can be
+    marked, and it yields True: then only the lock of the run keeps others away.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        yield
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:  # a link can't be marked, nor can anything when handles are used up
+        yield error.errno != errno.ENOENT
         return
     try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield _mark(descriptor, path)
     finally:
         os.close(descriptor)
 
 
-def is_held(path: Path) -> bool:
-    """Whether a living process works on the file or folder at `path`."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return False
+def _mark(descriptor: int, path: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    except OSError:
         return False
-    finally:
-        os.close(descriptor)
-    return False
+    except OSError:
+        return True
+    try:  # whoever held it before may have put another one in its place
+        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False

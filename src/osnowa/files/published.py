@@ -15,19 +15,17 @@ from typing import Any
 from osnowa.errors import CannotCreateError, DamagedError, OsnowaError, SettingsError
 from osnowa.files import system
 from osnowa.files.failures import LEFTOVER, reading_errors, storage_errors, work_errors
-from osnowa.files.locks import hold, is_held
+from osnowa.files.locks import hold
 from osnowa.files.single import (
-    beside,
-    discard,
     json_text,
     make_folder,
     open_new,
     place,
     remove,
-    remove_tree,
     sha256,
     sync_folder,
     walk,
+    work_place,
 )
 
 MANIFEST = "MANIFEST.json"
@@ -56,23 +54,18 @@ def publish(final: Path, facts: Mapping[str, Any] | None = None) -> Iterator[Pat
         StorageError, CannotCreateError: `final` is as it was; also when it holds files that are not ours.
         InputMissingError: the block could not read one of its inputs.
     """
-    temporary = beside(final, "tmp")
     with storage_errors(final):
         _refuse_strangers(final)
         make_folder(final.parent)
-        remove_tree(temporary)
-    try:
+    with contextlib.ExitStack() as stack:
         with storage_errors(final):
-            system.make_folder(temporary)
-        with hold(temporary):
-            with work_errors(temporary):
-                yield temporary
-            with storage_errors(final):
-                seal(temporary, facts or {})
-                _refuse_strangers(final, {path.name for path in walk(temporary)})
-                place(temporary, final)
-    finally:
-        discard(temporary)  # what was not finished, or what stood at `final` before
+            temporary = stack.enter_context(work_place(final, system.make_folder))
+        with work_errors(temporary):
+            yield temporary
+        with storage_errors(final):
+            seal(temporary, facts or {})
+            _refuse_strangers(final, {path.name for path in walk(temporary)})
+            place(temporary, final)
 
 
 def seal(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -201,7 +194,7 @@ def verify(folder: Path) -> Manifest:
 def clean_leftovers(folder: Path) -> list[str]:
     """Remove what killed processes left behind in `folder`, finishing a swap that was cut short; the names removed.
 
-    What a living process is writing stays, and so does every name that is not exactly `NAME.tmp-PID` or `NAME.old-PID`.
+    What a living process is writing stays, and so does every name that is not exactly one that osnowa gives.
 
     Raises:
         StorageError, CannotCreateError: something can't be removed.
@@ -209,14 +202,16 @@ def clean_leftovers(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     removed = []
-    with storage_errors(folder):
-        names = [match for name in sorted(os.listdir(folder)) if (match := LEFTOVER.fullmatch(name))]
-        in_work = {match["final"] for match in names if is_held(folder / match[0])}
-        for match in [match for match in names if match["final"] not in in_work]:
-            path, final = folder / match[0], folder / match["final"]
-            if match["kind"] == "old" and not os.path.lexists(final):
-                _finish_swap(path, folder / f"{match['final']}.tmp-{match['pid']}", final)
-        for match in [match for match in names if match["final"] not in in_work]:
+    with storage_errors(folder), contextlib.ExitStack() as stack:
+        leftovers = [match for name in sorted(os.listdir(folder)) if (match := LEFTOVER.fullmatch(name))]
+        ours = {match[0]: stack.enter_context(hold(folder / match[0])) for match in leftovers}
+        in_work = {match["final"] for match in leftovers if not ours[match[0]]}
+        idle = [match for match in leftovers if match["final"] not in in_work]
+        for match in idle:
+            if match["kind"] == "old" and not os.path.lexists(folder / match["final"]):
+                fresh = folder / f"{match['final']}.tmp-{match['number']}"
+                _finish_swap(folder / match[0], fresh, folder / match["final"])
+        for match in idle:
             if os.path.lexists(folder / match[0]):
                 remove(folder / match[0])
                 removed.append(match[0])

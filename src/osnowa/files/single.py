@@ -6,10 +6,11 @@ import contextlib
 import errno
 import hashlib
 import io
+import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -93,18 +94,18 @@ def write(path: Path, content: bytes | str) -> None:
         StorageError, CannotCreateError: the old file is untouched (only where names can't be exchanged, and the folder
             can't be synced, it may be the new one, whole).
     """
-    temporary = beside(path, "tmp")
     with storage_errors(path):
         if path.is_dir() and not path.is_symlink():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        try:
-            with open_new(temporary) as handle, hold(temporary):
-                handle.write(content.encode() if isinstance(content, str) else content)
-                handle.flush()
-                system.sync(handle.fileno())
-                place(temporary, path)
-        finally:
-            discard(temporary)
+        with work_place(path, _make_file) as temporary, open_new(temporary) as handle:
+            handle.write(content.encode() if isinstance(content, str) else content)
+            handle.flush()
+            system.sync(handle.fileno())
+            place(temporary, path)
+
+
+def _make_file(path: Path) -> None:
+    os.close(system.create(path))
 
 
 def write_json(path: Path, value: object) -> None:
@@ -121,9 +122,32 @@ def json_text(value: object) -> str:
 # --- putting in place -------------------------------------------------------------------------------------------
 
 
-def beside(path: Path, kind: str) -> Path:
-    """Where this process prepares, or sets aside, what is or will be at `path`."""
-    return path.with_name(f"{path.name}.{kind}-{os.getpid()}")
+_NUMBERS = itertools.count(1)
+
+
+@contextlib.contextmanager
+def work_place(final: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """A new path beside `final`, made by `make` and marked as in work; what is there at the end is removed.
+
+    Its name is `NAME.tmp-PID-NUMBER` and never used again, so that nobody who cleans up can take one for another.
+    """
+    for number in _NUMBERS:
+        temporary = beside(final, number)
+        try:
+            make(temporary)
+        except FileExistsError:  # of a dead process that had our id
+            continue
+        with hold(temporary) as ours:
+            if ours:
+                try:
+                    yield temporary
+                finally:
+                    discard(temporary)
+                return
+
+
+def beside(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.tmp-{os.getpid()}-{number}")
 
 
 def place(temporary: Path, final: Path) -> None:
@@ -131,20 +155,21 @@ def place(temporary: Path, final: Path) -> None:
 
     When the folder can't be synced afterwards, the step is taken back and the error raised: the save failed.
     """
-    replacing = os.path.lexists(final)
-    if replacing:
-        _exchange(temporary, final)
-    else:
-        system.rename(temporary, final)
-    try:
-        sync_folder(final.parent)
-    except OSError:
-        with contextlib.suppress(OSError):
-            if not replacing:
-                system.rename(final, temporary)
-            elif os.path.lexists(temporary):
-                _exchange(temporary, final)
-        raise
+    with hold(final):  # so that nobody clears away what was there before the step is safe
+        replacing = os.path.lexists(final)
+        if replacing:
+            _exchange(temporary, final)
+        else:
+            system.rename(temporary, final)
+        try:
+            sync_folder(final.parent)
+        except OSError:
+            with contextlib.suppress(OSError):
+                if not replacing:
+                    system.rename(final, temporary)
+                elif os.path.lexists(temporary):
+                    _exchange(temporary, final)
+            raise
 
 
 def _exchange(one: Path, other: Path) -> None:
@@ -156,7 +181,7 @@ def _exchange(one: Path, other: Path) -> None:
         if not one.is_dir():
             system.rename(one, other)  # a file replaces a file in one step everywhere
             return
-        old = beside(other, "old")
+        old = one.with_name(".old-".join(one.name.rsplit(".tmp-", 1)))
         system.rename(other, old)
         try:  # killed between these two: clean_leftovers takes the second step
             system.rename(one, other)
@@ -210,8 +235,7 @@ def remove(path: Path) -> None:
     with storage_errors(path):
         doomed = path
         if path.is_dir() and not path.is_symlink() and not LEFTOVER.fullmatch(path.name):
-            doomed = beside(path, "tmp")
-            remove_tree(doomed)
+            doomed = beside(path, next(_NUMBERS))
             with contextlib.suppress(FileNotFoundError):
                 system.rename(path, doomed)
         remove_tree(doomed)

@@ -1,16 +1,22 @@
-"""Dynamic masking: which tokens are hidden, what stands in their place, and what should come out (Devlin et al. 2019, 3.1)."""
+"""Dynamic masking: which tokens are hidden, what stands in their place, what should come out (Devlin et al. 2019, 3.1)."""
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from osnowa.data.batch import Rows
 from osnowa.data.order import below, draw
+from osnowa.errors import SettingsError
 from osnowa.settings import Settings
 
 I64 = NDArray[np.int64]
+U64 = NDArray[np.uint64]
+_LAST = np.uint64(0xFFFFFFFFFFFFFFFF)  # sorts behind every token that can be hidden
+_PLACE_BITS = np.uint64(20)
 
 
 class MaskingConfig(Settings):
@@ -21,39 +27,69 @@ class MaskingConfig(Settings):
     random_share: float = Field(default=0.1, description="of these, replaced by a random token", ge=0, le=1)
     whole_words: bool = Field(default=False, description="hide all pieces of a word together")
 
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.mask_share + self.random_share > 1 + 1e-9:
+            raise SettingsError(
+                f"objective.random_share = {self.random_share:g}",
+                f"and mask_share = {self.mask_share:g} are more than 1 together",
+                f"use at most {1 - self.mask_share:g}",
+            )
+        return self
+
 
 def choose(
     rows: Rows, config: MaskingConfig, seed: int, continues_word: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], I64]:
     """Which tokens are hidden [rows, row_length], and the place whose random numbers decide each one's replacement.
 
-    In each row exactly round(share x tokens that are not special) are hidden, one at least (whole words: as many as
-    fit). A row's choice depends on (seed, epoch, row number) alone.
+    In each row exactly round(share x tokens that are not special) are hidden, one at least; whole words: so many on
+    average, since a word that would be one too many is hidden as often as its share fits, and one word at least.
+    A row's choice depends on (seed, epoch, row number) alone.
     """
     num_rows, length = rows.tokens.shape
     column = np.arange(length)
-    keys = np.empty(rows.tokens.shape, dtype=np.uint64)
-    for epoch in np.unique(rows.epochs):
-        here = rows.epochs == epoch
-        keys[here] = draw(seed, "mask choice", int(epoch), rows.numbers[here][:, None], column)[0]
-    leader = np.broadcast_to(column, rows.tokens.shape)
+    four = draw(seed, "mask choice", rows.epochs[:, None], rows.numbers[:, None], np.arange(-(-length // 4)))
+    keys = np.stack(four, axis=-1).reshape(num_rows, -1)[:, :length]
+    ordinary = length - rows.special.sum(axis=1)
+    wanted = np.maximum(1, np.rint(ordinary * config.share)).astype(np.int64)
     if config.whole_words:
-        starts = ~continues_word[rows.tokens] | rows.special | (rows.positions == 0)
-        starts |= np.concatenate((np.ones((num_rows, 1), bool), rows.special[:, :-1]), axis=1)
-        leader = np.maximum.accumulate(np.where(starts, column, 0), axis=1)
-        keys = np.take_along_axis(keys, leader, axis=1)
-    # one sortable number: the key, then the place (ties and words stay together); special tokens last
-    order_key = (keys << np.uint64(20)) | leader.astype(np.uint64)
-    order_key[rows.special] = np.iinfo(np.uint64).max
-    rank = np.argsort(np.argsort(order_key, axis=1, kind="stable"), axis=1, kind="stable")
-    wanted = np.maximum(1, np.rint((~rows.special).sum(1) * config.share)).astype(np.int64)[:, None]
-    hidden = (rank < wanted) & ~rows.special
-    if config.whole_words:
-        last = np.zeros_like(rank)
-        np.maximum.at(last, (np.arange(num_rows)[:, None], leader), rank)
-        first_word = np.take_along_axis(rank, leader, axis=1) == 0
-        hidden = ((np.take_along_axis(last, leader, axis=1) < wanted) | first_word) & ~rows.special
-    return hidden, leader
+        return _choose_words(rows, keys, wanted, seed, continues_word)
+    order_key = (keys << _PLACE_BITS) | column.astype(np.uint64)  # no two alike
+    np.copyto(order_key, _LAST, where=rows.special)
+    limit = np.sort(order_key, axis=1)[np.arange(num_rows), wanted - 1]
+    hidden = (order_key <= limit[:, None]) & ~rows.special
+    return hidden, np.broadcast_to(column, hidden.shape)
+
+
+def _choose_words(
+    rows: Rows, keys: U64, wanted: I64, seed: int, continues_word: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], I64]:
+    """The same by words: in each row words in random order, until there are `wanted` tokens."""
+    num_rows, length = rows.tokens.shape
+    ordinary = ~rows.special
+    starts = ordinary & ~continues_word[rows.tokens]
+    starts[:, 1:] |= ordinary[:, 1:] & rows.special[:, :-1]  # the rest of a word whose beginning is in another span
+    begin = np.flatnonzero(starts.ravel())
+    row, leader = np.divmod(begin, length)
+    word = np.cumsum(starts.ravel()) - 1
+    size = np.bincount(word[ordinary.ravel()], minlength=len(begin))
+
+    order = np.lexsort((leader, keys[row, leader], row))
+    after = np.cumsum(size[order])
+    before = after - size[order]
+    row_begin = np.searchsorted(row, row, side="left")
+    base = np.concatenate((np.zeros(1, np.int64), after))[row_begin]
+    before, after = before - base, after - base
+    chance = draw(seed, "mask last word", rows.epochs, rows.numbers)[0] / 2.0**32
+    fits = np.clip(wanted[row] - before, 0, None) / (after - before)
+    chosen = np.zeros(len(begin), dtype=bool)
+    chosen[order] = (fits > chance[row]) | (before == 0)
+    hidden = ordinary.copy()
+    hidden[ordinary] = chosen[word[ordinary.ravel()]]
+    leaders = np.zeros(rows.tokens.shape, dtype=np.int64)
+    leaders[ordinary] = leader[word[ordinary.ravel()]]
+    return hidden, leaders
 
 
 def replace(
@@ -66,18 +102,14 @@ def replace(
     mask: int,
     ordinary: I64,
 ) -> I64:
-    """The tokens that the model is shown: of the hidden ones 80 % [MASK], 10 % a random ordinary token, 10 % as they are."""
+    """The tokens that the model is shown: of the hidden ones 80 % [MASK], 10 % a random `ordinary` one, 10 % unchanged."""
+    row, column = np.divmod(np.flatnonzero(hidden.ravel()), hidden.shape[1])
+    epochs, numbers = rows.epochs[row], rows.numbers[row]
+    mode, pick, _, _ = draw(seed, "mask replacement", epochs, numbers, column)
+    if config.whole_words:
+        mode, _, _, _ = draw(seed, "mask replacement", epochs, numbers, leader[row, column])
+    masked, random = (round(share * 2**32) for share in (config.mask_share, config.mask_share + config.random_share))
+    instead = np.where(mode < random, ordinary[below(pick, len(ordinary))], rows.tokens[row, column])
     shown = rows.tokens.copy()
-    place = np.flatnonzero(hidden.ravel())
-    row, column = np.divmod(place, hidden.shape[1])
-    for epoch in np.unique(rows.epochs):
-        here = rows.epochs[row] == epoch
-        r, c = row[here], column[here]
-        mode, _, _, _ = draw(seed, "mask mode", int(epoch), rows.numbers[r], leader[r, c])
-        _, pick, _, _ = draw(seed, "mask token", int(epoch), rows.numbers[r], c)
-        chance = mode / 2.0**32
-        current = rows.tokens[r, c]
-        random = ordinary[below(pick, len(ordinary))]
-        keep = np.where(chance < config.mask_share + config.random_share, random, current)
-        shown[r, c] = np.where(chance < config.mask_share, mask, keep)
+    shown[row, column] = np.where(mode < masked, mask, instead)
     return shown

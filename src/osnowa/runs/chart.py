@@ -13,6 +13,7 @@ from osnowa.runs.report_data import Point
 from osnowa.runs.report_html import Html, element
 
 Role = Literal["held", "train", "plain"]  # the class that gives a line its colour
+_PLAIN, _BOLD = 0.62, 0.7  # width of a letter in font sizes, of the widest common fonts
 MOST_POINTS = 240  # a line with more is drawn through means of neighbours, with a band from lowest to highest
 
 
@@ -61,7 +62,7 @@ class Shape:
     hover: int  # places where the pointer shows values
 
 
-SHAPES = (Shape("wide", 640, 300, 12, True, 40), Shape("narrow", 360, 250, 12, False, 0))
+SHAPES = (Shape("wide", 640, 340, 12, True, 40), Shape("narrow", 360, 250, 12, False, 0))
 
 
 @dataclass(frozen=True)
@@ -93,26 +94,29 @@ class _Drawing:
     def __init__(self, chart: Chart, shape: Shape) -> None:
         self.chart, self.shape = chart, shape
         self.curves = [(line, thin(line.points)) for line in chart.lines if line.points]
-        self.labels = [self._label(line, curve) for line, curve in self.curves]
-        levels = [level.value for level in chart.baselines]
-        low, high = widen(
-            [y for _, curve in self.curves for _, y in curve.points] + levels,
-            scale=chart.scale,
-            from_zero=chart.from_zero,
-        )
+        self.labels = [self._label(line) for line, _ in self.curves]
+        heights = [level.value for level in chart.baselines]
+        heights += [y for _, curve in self.curves for _, y in curve.points]
+        low, high = widen(heights + self._bands(heights), scale=chart.scale, from_zero=chart.from_zero)
         steps = [x for line in chart.lines for x, _ in line.points]
         first, final = min(steps), max(steps)
-        self.top, self.bottom = 24.0, shape.height - 38.0
-        right = shape.width - 8.0 - max(len(label) for label in self.labels) * shape.font * 0.56
+        first = min(first, 0.0) if first <= 0.1 * final else first  # a log that begins at step 10 is drawn from 0
+        self.top, self.bottom = 24.0, shape.height - 40.0
+        right = shape.width - 8.0 - max(len(label) for label in self.labels) * shape.font * _BOLD
         # The tick labels need the y axis, and the y axis needs only the heights.
         self.y = Axis(low, high, self.bottom, self.top, chart.scale)
         self.y_ticks = self.y.ticks(6 if shape.height > 260 else 5)
         self.y_words = write_ticks(self.y_ticks, percent=chart.percent)
-        left = 12.0 + max((len(word) for word in self.y_words), default=1) * shape.font * 0.58
+        left = 12.0 + max((len(word) for word in self.y_words), default=1) * shape.font * _PLAIN
         self.x = Axis(first, final if final > first else first + 1, left, right)
 
-    def _label(self, line: Line, curve: Curve) -> str:
-        value = self.chart.show(curve.points[-1][1])
+    def _bands(self, heights: list[float]) -> list[float]:
+        """The ends of the bands, unless a few wild values would press the curves flat: then they leave the frame."""
+        ends = [y for _, curve in self.curves for _, low, high in curve.band for y in (low, high)]
+        return ends if ends and max(ends) - min(ends) < 2.5 * (max(heights) - min(heights)) else []
+
+    def _label(self, line: Line) -> str:
+        value = self.chart.show(line.points[-1][1])  # as logged, also where the line is drawn through means
         return f"{line.name} {value}" if self.shape.names and len(self.curves) > 1 else value
 
     def svg(self) -> Html:

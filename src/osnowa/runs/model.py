@@ -67,7 +67,7 @@ def load(path: str | Path, device: str = "cpu") -> Model:
         OsnowaError: missing, damaged, or of an architecture that osnowa does not know.
     """
     folder = find_model_folder(Path(path))
-    config, weights, tokenizer = read_folder(folder)
+    config, weights, tokenizer, _ = read_folder(folder)
     if tokenizer is None:
         raise DataError(str(folder), "has no tokenizer.json", "add the tokenizer that the model was trained with")
     transformer = Transformer(config)

@@ -97,23 +97,23 @@ _ENCODER: Sections = {
 
 _ALL = (
     Preset("bert-base", None, _BERT, 110_106_428, "the original, post-norm, learned positions, segments"),
-    Preset("bert-tiny", "bert-base", _size(2, 128, 512), 4_433_212),
-    Preset("bert-mini", "bert-base", _size(4, 256, 1024), 11_267_132),
-    Preset("bert-small", "bert-base", _size(4, 512, 2048), 28_795_196),
-    Preset("bert-medium", "bert-base", _size(8, 512, 2048), 41_404_732),
+    Preset("bert-tiny", "bert-base", _size(2, 128, 512), 4_433_468),
+    Preset("bert-mini", "bert-base", _size(4, 256, 1024), 11_267_900),
+    Preset("bert-small", "bert-base", _size(4, 512, 2048), 29_058_876),
+    Preset("bert-medium", "bert-base", _size(8, 512, 2048), 41_668_412),
     Preset("bert-large", "bert-base", _size(24, 1024, 4096), 336_226_108),
     Preset(
         "encoder-base",
         "bert-base",
         {**_ENCODER, "model": {**_ENCODER["model"], "d_ff": 2048}},
-        None,
+        111_335_170,
         "the default family: rotary positions, pre-norm, gated, Muon",
     ),
-    Preset("encoder-tiny", "encoder-base", _size(2, 128, 384)),
-    Preset("encoder-mini", "encoder-base", _size(4, 256, 704)),
-    Preset("encoder-small", "encoder-base", _size(4, 512, 1408)),
-    Preset("encoder-medium", "encoder-base", _size(8, 512, 1408)),
-    Preset("encoder-large", "encoder-base", _size(24, 1024, 2752)),
+    Preset("encoder-tiny", "encoder-base", _size(2, 128, 384), 4_686_978),
+    Preset("encoder-mini", "encoder-base", _size(4, 256, 704), 11_767_042),
+    Preset("encoder-small", "encoder-base", _size(4, 512, 1408), 30_185_986),
+    Preset("encoder-medium", "encoder-base", _size(8, 512, 1408), 43_035_138),
+    Preset("encoder-large", "encoder-base", _size(24, 1024, 2752), 339_301_378),
 )
 PRESETS = {preset.name: preset for preset in _ALL}
 

@@ -22,6 +22,8 @@ def tokenizer(run: Run) -> Html | None:
         for language, told in fertility.items()
         if isinstance(told, dict)
     ]
+    figures = element("div", _pairs({key: value for key, value in facts.items() if key != "fertility"}))
+    fertile = table(["language", *(spoken(key) for key in columns)], rows, caption="Per language") if rows else None
     return element(
         "section",
         element("h2", "From text to tokens"),
@@ -30,8 +32,7 @@ def tokenizer(run: Run) -> Html | None:
             "The tokenizer cuts text into words and pieces of words. The fewer tokens a word needs, the more text fits "
             "into a row; an unknown token is text that the model can't see.",
         ),
-        _pairs({key: value for key, value in facts.items() if key != "fertility"}),
-        table(["language", *(spoken(key) for key in columns)], rows, caption="Fertility") if rows else None,
+        element("div", figures, element("div", fertile) if fertile else None, class_="columns"),
         id="tokens",
     )
 
@@ -44,7 +45,7 @@ def rows(run: Run) -> Html | None:
     told = []
     places, padded = _places(facts), number(facts, "padded_tokens")
     if places and padded is not None:
-        told.append(f"Of every 100 places {digits(100 * padded / places, 2)} hold padding. ")
+        told.append(f"Padding takes {share(padded / places)} of their places. ")
     if number(facts, "dropped_tokens") == 0:
         told.append("No token was dropped: long documents were split, not cut off.")
     return element(
@@ -87,7 +88,8 @@ def others(run: Run) -> list[Html]:
 
 
 def _pairs(facts: Record) -> Html:
-    return table(["", ""], [[_name(key), _value(value, key)] for key, value in facts.items()], class_="pairs")
+    told = {key: value for key, value in facts.items() if value not in ("", [], {})}
+    return table([], [[_name(key), _value(value, key)] for key, value in told.items()])
 
 
 def _name(key: str) -> Html:

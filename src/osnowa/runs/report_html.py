@@ -83,7 +83,7 @@ def table(
         element(
             "table",
             element("caption", caption) if caption else None,
-            element("thead", element("tr", columns)),
+            element("thead", element("tr", columns)) if columns else None,
             element("tbody", body),
             class_=class_,
         ),

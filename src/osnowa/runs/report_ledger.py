@@ -51,7 +51,7 @@ def show_ledger(ledger: Record) -> Html | None:
     if not accounts:
         return None
     head = element("tr", [element("th", word, scope="col") for word in ("", "documents", "bytes", "share of bytes")])
-    body = element("table", element("thead", head), element("tbody", _rows(ledger, documents, volume)))
+    body = element("table", element("thead", head), element("tbody", _rows(ledger, documents, volume)), class_="ledger")
     frame = element("div", body, class_="scroll", tabindex="0", role="region", aria_label="Ledger of the corpus")
     return join(_track(volume) if volume else None, frame, [_balance(account) for account in accounts])
 

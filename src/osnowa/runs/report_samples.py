@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
-from osnowa.runs.chart import spaced
 from osnowa.runs.report_data import Record, Run, entries, number
 from osnowa.runs.report_format import share, whole
-from osnowa.runs.report_html import Html, clean, code, element, escape, join, table
+from osnowa.runs.report_html import Html, clean, code, element, escape, given, join, table
 
 _ROWS = 8  # moments shown per sentence
-_GUESSES = 5  # best tokens shown per moment
 
 
 def samples(run: Run) -> Html | None:
@@ -26,7 +25,8 @@ def samples(run: Run) -> Html | None:
         element(
             "p",
             "The same sentences, asked again and again while the model learned: its best tokens for the hidden place, with "
-            "their probabilities. At first all tokens are equally likely; then frequent ones rise; then those that fit.",
+            "their probabilities. At first all tokens are equally likely; then frequent ones rise; then those that fit. Marked "
+            "is the token that was hidden, or, where that is not known, the one the model settled on.",
         ),
         blocks,
         id="samples",
@@ -34,39 +34,56 @@ def samples(run: Run) -> Html | None:
 
 
 def _sentence(text: str, records: list[Record]) -> Html:
-    places = [round(place) for place in spaced(len(records) - 1, _ROWS)]
-    chosen = [records[place] for place in places]
+    chosen = _chosen(records)
     masks = max(len(entries(record, "masks")) for record in chosen)
     tables = [_table(mask, masks, chosen) for mask in range(masks)]
-    return element("div", element("p", show_masks(text), class_="probe"), tables)
+    answer = records[-1].get("answer")
+    hidden = join(" ", element("span", "hidden: ", given(answer), class_="note")) if answer else None
+    return element("div", element("p", show_masks(text), hidden, class_="probe"), tables)
+
+
+def _chosen(records: list[Record]) -> list[Record]:
+    """The last moment, the first, and evenly spaced ones between them."""
+    stride = math.ceil((len(records) - 1) / (_ROWS - 1)) or 1
+    places = sorted({0, *range(len(records) - 1, -1, -stride)})
+    return [records[place] for place in places]
 
 
 def _table(mask: int, masks: int, records: list[Record]) -> Html:
-    rows = [[whole(record["step"]), *_guesses(record, mask)] for record in records]
-    widest = max(len(row) for row in rows) - 1
-    rows = [row + [Html("")] * (widest + 1 - len(row)) for row in rows]
-    head = ["step", *(f"{_ORDINALS[place]} guess" if place < len(_ORDINALS) else "" for place in range(widest))]
+    guesses = [(record, _guesses(record, mask)) for record in records]
+    final = guesses[-1][1]
+    answer = clean(records[-1].get("answer") or "")
+    marked = answer if answer and masks == 1 else (_token(final[0]) if final else "")
+    widest = max(len(found) for _, found in guesses)
+    rows = [
+        [whole(record["step"]), *(_guess(guess, marked) for guess in found), *[Html("")] * (widest - len(found))]
+        for record, found in guesses
+    ]
     caption = f"Hidden place {mask + 1} of {masks}" if masks > 1 else None
-    return table(head, rows, caption=caption, class_="guesses")
+    return table(["step", *_ORDINALS[:widest]], rows, caption=caption, class_="guesses")
 
 
-_ORDINALS = ("best", "2nd", "3rd", "4th", "5th")
+_ORDINALS = ("best guess", "2nd", "3rd", "4th", "5th")
 
 
-def _guesses(record: Record, mask: int) -> list[Html | str]:
+def _guesses(record: Record, mask: int) -> list[Record]:
     masks = entries(record, "masks")
     found = masks[mask] if mask < len(masks) and isinstance(masks[mask], list) else []
-    return [_guess(guess) for guess in found[:_GUESSES] if isinstance(guess, dict)]
+    return [guess for guess in found if isinstance(guess, dict)][: len(_ORDINALS)]
 
 
-def _guess(guess: Record) -> Html:
-    probability = number(guess, "probability")
-    token = clean(guess.get("token", ""))
+def _token(guess: Record) -> str:
+    return clean(guess.get("token", ""))
+
+
+def _guess(guess: Record, marked: str) -> Html:
+    probability, token = number(guess, "probability"), _token(guess)
     shown = code(token if token.strip() else token.replace(" ", "␣") or "∅")
+    class_ = "guess right" if token.strip("▁Ġ ") == marked.strip("▁Ġ ") else "guess"
     if probability is None:
-        return element("div", element("span", shown), class_="guess")
+        return element("div", element("span", shown), class_=class_)
     width = f"width:{100 * min(1.0, max(0.0, probability)):.2f}%"
-    told = element("div", element("span", shown), element("span", share(probability)), class_="guess")
+    told = element("div", element("span", shown), element("span", share(probability)), class_=class_)
     return join(told, element("i", class_="meter", style=width))
 
 

@@ -27,13 +27,14 @@ body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.55
 .warp { height: 10px; background:
   linear-gradient(var(--paper) 0 0) 0 4px / 100% 1px no-repeat,
   repeating-linear-gradient(90deg, var(--held) 0 1px, transparent 1px 5px); opacity: .55; }
-main { max-width: 66rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+main { max-width: 69rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1, h2, h3, .lede { font-family: Charter, "Bitstream Charter", "Iowan Old Style", Georgia, "Noto Serif", serif;
   text-wrap: balance; }
 h1 { font-size: clamp(1.65rem, 1.1rem + 2.4vw, 2.6rem); line-height: 1.16; font-weight: 600; letter-spacing: -.012em;
   margin: .5rem 0 1rem; max-width: 26em; }
 h2 { font-size: 1.5rem; line-height: 1.25; font-weight: 600; margin: 0 0 .35rem; }
 h3 { font-size: 1.08rem; line-height: 1.3; font-weight: 600; margin: 0 0 .5rem; }
+section > h3, .columns h3 { margin-top: 1.7rem; }
 p { margin: 0 0 .7rem; max-width: 44rem; }
 a { color: var(--held); text-underline-offset: .15em; }
 .over { color: var(--soft); font-size: .85rem; margin: 0; }
@@ -49,15 +50,16 @@ pre { background: var(--card); border: 1px solid var(--hair); border-radius: 6px
   margin: .5rem 0 1rem; white-space: pre; }
 pre.fold { white-space: pre-wrap; overflow-wrap: anywhere; }
 bdi { overflow-wrap: anywhere; }
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: 1px; margin: 1.6rem 0 0;
-  background: var(--hair); border: 1px solid var(--hair); border-radius: 8px; overflow: hidden; }
-.figures div { background: var(--card); padding: .8rem 1rem .85rem; }
+.scroll code bdi, .scroll th bdi { overflow-wrap: break-word; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); margin: 1.6rem 0 0;
+  background: var(--card); border: 1px solid var(--hair); border-radius: 8px; overflow: hidden; }
+.figures div { padding: .8rem 1rem .85rem; border: solid var(--hair); border-width: 0 1px 1px 0; margin: 0 -1px -1px 0; }
 .figures dt { color: var(--soft); font-size: .84rem; }
 .figures dd { margin: 0; }
 .figures .value { font-size: 1.6rem; line-height: 1.25; font-weight: 600; letter-spacing: -.01em; }
 .figures .note { font-size: .82rem; line-height: 1.4; }
 .figures .main .value { color: var(--held); }
-.measure { display: grid; grid-template-columns: minmax(0, 1fr) 18.5rem; gap: .4rem 2.2rem; padding: 1.5rem 0 1.1rem;
+.measure { display: grid; grid-template-columns: minmax(0, 1fr) 19.5rem; gap: .4rem 2rem; padding: 1.5rem 0 1.1rem;
   border-top: 1px solid var(--faint); }
 .measure:first-of-type { border-top: 0; }
 .measure h3 { grid-column: 1 / -1; }
@@ -124,7 +126,7 @@ table.guesses td, table.guesses thead th { text-align: left; padding-right: 1rem
 .guess { display: flex; justify-content: space-between; gap: .6rem; }
 .guess span:last-child { color: var(--soft); white-space: nowrap; }
 .guess code { overflow-wrap: anywhere; }
-td.final code { color: var(--held); font-weight: 600; }
+.guess.right code { color: var(--held); font-weight: 700; }
 .meter { display: block; height: 3px; margin-top: .18rem; background: var(--held); border-radius: 2px; min-width: 1px; }
 .sound { color: var(--held); font-weight: 600; } .unsound { color: var(--warn); font-weight: 600; }
 ul.warnings { list-style: none; padding: 0; margin: .6rem 0; max-width: 50rem; }
@@ -139,6 +141,14 @@ footer { color: var(--soft); font-size: .84rem; margin-top: 3rem; border-top: 1p
   .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .figures div { padding: .65rem .75rem; }
   .figures .value { font-size: 1.35rem; }
+  table.words-left { min-width: 36rem; }
+  table.ledger th:nth-child(4), table.ledger td:nth-child(4) { display: none; }
+  table.ledger td, table.ledger th { padding-right: .6rem; }
+  table.guesses { min-width: 0; }
+  table.guesses th:first-child { width: 3.4rem; }
+  table.guesses th:nth-child(n+5), table.guesses td:nth-child(n+5) { display: none; }
+  .guess { display: block; }
+  .guess span { display: block; }
 }
 @media print { nav, .strip { display: none; } section, .measure { break-inside: avoid; } }
 """

@@ -10,8 +10,8 @@ from osnowa.tokenizer.config import SPECIALS, Split
 
 PREFIX = "##"
 SPACE = "▁"
-# Of a special token among the pieces of unigram: far below any sum of scores, so that the text "[MASK]" in the data is
-# never read as the token.
+# Of a special token among the pieces of unigram: so low that other tools, too, hardly ever read the text "[MASK]" in
+# the data as the token. (We never do: see `engine.for_data`.)
 SPECIAL_SCORE = -1e6
 MAX_WORD = 100  # characters; a longer word is one [UNK], which bounds the time of the longest-match search
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from osnowa.tokenizer.assembly import SPACE
 from osnowa.tokenizer.config import Kind
 
 Encode = Callable[[Sequence[str]], list[list[int]]]
@@ -29,8 +30,8 @@ class ChunkCache:
         self._cut = cut_before_spaces if kind == "bpe" else cut_at_spaces
         self._known: dict[str, bytes] = {}
 
-    def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Ids of all texts end to end, and the number of ids of each text."""
+    def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids of all texts end to end [tokens], and the number of ids of each text [texts]."""
         cut = [self._cut(text) for text in texts]
         if len(self._known) > MAX_CHUNKS:
             self._known = {}
@@ -39,12 +40,14 @@ class ChunkCache:
         for chunk, ids in zip(new, self._encode(new), strict=True):
             known[chunk] = array("i", ids).tobytes()
         joined = [b"".join(map(known.__getitem__, chunks)) for chunks in cut]
-        lengths = np.fromiter(map(len, joined), dtype=np.int32, count=len(joined)) // 4
-        return np.frombuffer(bytearray().join(joined), dtype=np.int32), lengths
+        lengths = np.fromiter(map(len, joined), dtype=np.int64, count=len(joined)) // 4
+        return np.frombuffer(b"".join(joined), dtype=np.int32).astype(np.int64), lengths
 
 
 def cut_at_spaces(text: str) -> list[str]:
     """For kinds that drop white space: spaces and line breaks always part words, everything else is theirs to judge."""
+    if SPACE in text:  # to unigram the sign itself means a space
+        return [text]
     return text.replace("\n", " ").split(" ")
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from tokenizers import AddedToken, models, normalizers
 from tokenizers import Tokenizer as Engine
 
-from osnowa.errors import DataError
+from osnowa.errors import DataError, SettingsError
 from osnowa.tokenizer.assembly import (
     REGEXES,
-    SPECIAL_SCORE,
     byte_splitter,
     space_normalizer,
     space_splitter,
@@ -42,14 +41,28 @@ def for_data(engine: Engine, parsed: dict[str, object], special_ids: frozenset[i
     copy.encode_special_tokens = True
     model = parsed["model"]
     assert isinstance(model, dict)
-    if model["type"] == "Unigram":
+    if model["type"] == "Unigram":  # here a special token is a piece like any other: give it a name no text contains
         pieces = [
-            (piece, SPECIAL_SCORE if index in special_ids else score)
+            (f"\ufdd0{index}\ufdd1" if index in special_ids else piece, score)
             for index, (piece, score) in enumerate(model["vocab"])
         ]
-        if any(piece[1] == SPECIAL_SCORE for piece in pieces):
-            copy.model = models.Unigram(pieces, model.get("unk_id"), bool(model.get("byte_fallback")))
+        copy.model = models.Unigram(pieces, model.get("unk_id"), bool(model.get("byte_fallback")))
     return copy
+
+
+def refuse_orders_in_data(engine: Engine, special_ids: frozenset[int], where: str) -> None:
+    """
+    Raises:
+        SettingsError: a text that spells a special token would become that token, in a file of another tool.
+    """
+    for index in sorted(special_ids):
+        name = engine.id_to_token(index)
+        if not special_ids.isdisjoint(engine.encode(f"a {name} b", add_special_tokens=False).ids):
+            raise SettingsError(
+                where,
+                f"reads the text {name!r} in the data as the special token",
+                "use one that cuts words at brackets",
+            )
 
 
 def is_cacheable(engine: Engine, kind: Kind) -> bool:

@@ -43,12 +43,12 @@ def read_structure(data: bytes, where: str) -> dict[str, Any]:
     try:
         entries = _pieces(model, where) if kind == "Unigram" else _vocabulary(model, where)
         _check_added(parsed.get("added_tokens") or [], entries, where)
-    except (TypeError, KeyError, AttributeError) as error:
+        if kind == "BPE":
+            _check_merges(model, where)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise DataError(
             where, f"has a part of an unexpected form ({type(error).__name__}: {error})", _REPLACE
         ) from None
-    if kind == "BPE":
-        _check_merges(model, where)
     return parsed
 
 

@@ -17,7 +17,7 @@ from osnowa.files import nearest_parent
 from osnowa.tokenizer.assembly import PREFIX, SPACE
 from osnowa.tokenizer.chunks import ChunkCache
 from osnowa.tokenizer.config import Kind
-from osnowa.tokenizer.engine import for_data, is_cacheable, load, mark_special
+from osnowa.tokenizer.engine import for_data, is_cacheable, load, mark_special, refuse_orders_in_data
 from osnowa.tokenizer.pieces import count_bytes, find_continuations
 from osnowa.tokenizer.sample import to_utf8
 from osnowa.tokenizer.structure import KINDS, read_structure
@@ -60,6 +60,7 @@ class Tokenizer:
         added = self._engine.get_added_tokens_decoder()
         self.special_ids = frozenset(index for index, token in added.items() if token.special)
         self._data_engine = for_data(self._engine, parsed, self.special_ids)
+        refuse_orders_in_data(self._data_engine, self.special_ids - {self.specials.get("unk", -1)}, where)
         self._cache = ChunkCache(self.kind, self.encode_batch) if is_cacheable(self._engine, self.kind) else None
         self.fingerprint = hashlib.sha256(data).hexdigest()
 
@@ -163,13 +164,13 @@ class Tokenizer:
             raise
         return [encoding.ids for encoding in found]
 
-    def encode_sentences(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """All ids end to end, int32 [tokens], and how many belong to each text, int32 [texts]."""
+    def encode_sentences(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All ids end to end [tokens], and how many of them each text has [texts]; `encode_batch`, but faster."""
         if self._cache is not None:
             return self._cache.encode(texts)
         ids = self.encode_batch(texts)
-        lengths = np.fromiter(map(len, ids), dtype=np.int32, count=len(ids))
-        joined = np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=int(lengths.sum()))
+        lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
+        joined = np.fromiter(chain.from_iterable(ids), dtype=np.int64, count=int(lengths.sum()))
         return joined, lengths
 
     def encode_prompt(self, text: str) -> list[int]:

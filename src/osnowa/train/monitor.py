@@ -87,10 +87,16 @@ class Monitor:
         self.screen.say(f"step {step:,}  held-out: {spoken}")
         self._rest(step)
 
-    def probe(self, step: int, text: str, masks: Sequence[Sequence[Mapping[str, Any]]]) -> None:
-        """The model's best tokens `{"token", "id", "probability"}` for each mask of the fixed sentence `text`."""
+    def probe(
+        self, step: int, text: str, masks: Sequence[Sequence[Mapping[str, Any]]], answer: str | None = None
+    ) -> None:
+        """The model's best tokens `{"token", "id", "probability"}` for each mask of the fixed sentence `text`.
+
+        `answer` is the word that was hidden, where it is known.
+        """
         plain = [[{**guess, "probability": float(guess["probability"])} for guess in mask] for mask in masks]
-        self._write("probe", step, {"text": text, "masks": plain}, text)
+        known = {} if answer is None else {"answer": answer}
+        self._write("probe", step, {"text": text, **known, "masks": plain}, text)
         best = [
             ", ".join(f"{guess['token']} {figure('masked_accuracy', guess['probability'])}" for guess in mask[:3])
             for mask in masks

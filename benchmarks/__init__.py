@@ -1,0 +1,1 @@
+"""Measurements of osnowa beside its peers; run one with `python -m benchmarks.NAME`."""

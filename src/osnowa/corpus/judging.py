@@ -1,0 +1,167 @@
+"""Second pass, in a worker: a chunk of cleaned documents to a part of the corpus, by the rules that drop documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+from safetensors import safe_open
+
+from osnowa.corpus.boilerplate import Boilerplate, remove_lines
+from osnowa.corpus.cleaning import squeeze
+from osnowa.corpus.config import CorpusConfig
+from osnowa.corpus.duplicates import band_keys
+from osnowa.corpus.language import identify
+from osnowa.corpus.parts import Arrays, finished, pack_hashes, pack_texts, read_part, unpack_texts, write_part
+from osnowa.corpus.quality import Facts, failed_rule
+from osnowa.corpus.reading import EMPTY
+from osnowa.corpus.sentences import split_sentences
+from osnowa.corpus.shingles import Shingles, shingles, signatures
+from osnowa.corpus.tally import Tally, excerpt
+
+BOILERPLATE = "boilerplate_lines"
+_SIGNED_AT_ONCE = 1000  # documents whose signatures stand in Python lists for a moment: 8 MB
+
+
+def judge_chunk(
+    name: str, chunk: str, first: int, common: str, part: str, signed: str, config: Mapping[str, Any], work: str
+) -> dict[str, Any]:
+    """Documents of `chunk` (the first is number `first` of the corpus) that pass the rules, written to `part`, their
+    signatures to `signed`. `common` says which are exact duplicates and which lines are boilerplate.
+
+    Returns:
+        {"documents", "tally"}
+
+    Raises:
+        DamagedError, StorageError
+    """
+    facts = finished(Path(part), work)
+    if facts is None or finished(Path(signed), work) is None:
+        settings = CorpusConfig.model_validate(config)
+        arrays, labels = read_part(Path(chunk))
+        judged = _Judged(settings, labels["sources"])
+        duplicate = _duplicates(common, first, len(arrays["lengths"]))
+        repeated = _repeated_lines(arrays, first, _boilerplate(common, work))
+        for number, text in enumerate(unpack_texts(arrays)):
+            if not duplicate[number]:
+                place = int(arrays["sources"][number]), int(arrays["lines"][number])
+                judged.judge(text, place, repeated.get(number, set()))
+        write_part(Path(signed), judged.signed(), {}, work)
+        facts = {
+            "documents": len(judged.texts),
+            "sources": labels["sources"],
+            "languages": sorted(set(judged.languages)),
+            "tally": judged.tally.as_dict(),
+        }
+        write_part(Path(part), judged.arrays(facts["languages"]), facts, work)
+    return {"documents": facts["documents"], "tally": facts["tally"]}
+
+
+def _duplicates(common: str, first: int, documents: int) -> npt.NDArray[np.uint8]:
+    with safe_open(common, framework="numpy") as part:
+        flags: npt.NDArray[np.uint8] = part.get_slice("duplicates")[first : first + documents]
+    return flags
+
+
+@lru_cache(maxsize=1)
+def _boilerplate(common: str, work: str) -> Boilerplate:
+    arrays, _ = read_part(Path(common), ("hashes", "first"))
+    return Boilerplate(arrays["hashes"], arrays["first"])
+
+
+def _repeated_lines(arrays: Arrays, first: int, boilerplate: Boilerplate) -> dict[int, set[int]]:
+    """For documents of the chunk, the hashes of the lines that another document keeps."""
+    hashes = arrays["line_hashes"]
+    if not len(boilerplate.hashes) or not len(hashes):
+        return {}
+    documents = np.repeat(np.arange(len(arrays["line_counts"])), arrays["line_counts"])
+    places = np.minimum(np.searchsorted(boilerplate.hashes, hashes), len(boilerplate.hashes) - 1)
+    elsewhere = (boilerplate.hashes[places] == hashes) & (boilerplate.first[places] != documents + first)
+    repeated: dict[int, set[int]] = {}
+    for number, line in zip(documents[elsewhere].tolist(), hashes[elsewhere].tolist(), strict=True):
+        repeated.setdefault(number, set()).add(line)
+    return repeated
+
+
+@dataclass
+class _Judged:
+    """The documents that passed, and the account of those that did not."""
+
+    config: CorpusConfig
+    source_names: list[str]
+    tally: Tally = field(default_factory=Tally)
+    texts: list[str] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    sentences: list[list[int]] = field(default_factory=list)
+    shingles: list[Shingles] = field(default_factory=list)
+
+    def judge(self, text: str, place: tuple[int, int], repeated: set[int]) -> None:
+        before, removed = text, list[str]()
+        if repeated:
+            text, removed = remove_lines(text, repeated, self.config)
+            text = squeeze(text) if "white_space" not in self.config.rules_off else text.strip("\n")
+        data = text.encode()
+        if removed:
+            self.tally.count(self.tally.removed, BOILERPLATE, 1, len(before.encode()) - len(data))
+            self._show(BOILERPLATE, place, "\n".join(removed))
+        if not data:
+            self._drop(EMPTY, place, before, 0)
+            return
+        language = identify(text)
+        facts = Facts(text, data, shingles(text), language)
+        rule = failed_rule(facts, self.config)
+        if rule:
+            self._drop(rule, place, text, len(data))
+            return
+        self.texts.append(text)
+        self.places.append(place)
+        self.languages.append(language)
+        self.sentences.append(split_sentences(text))
+        self.shingles.append(facts.shingles)
+
+    def _drop(self, rule: str, place: tuple[int, int], text: str, num_bytes: int) -> None:
+        self.tally.count(self.tally.dropped, rule, 1, num_bytes)
+        self._show(rule, place, text)
+
+    def _show(self, rule: str, place: tuple[int, int], text: str) -> None:
+        source, line = self.source_names[place[0]], place[1]
+        self.tally.show(rule, source, line, lambda: {"source": source, "line": line, "excerpt": excerpt(text)})
+
+    def arrays(self, languages: list[str]) -> Arrays:
+        """The part: see `published` for what reads it."""
+        return {
+            **pack_texts(self.texts),
+            "characters": np.array([len(text) for text in self.texts], np.uint32),
+            "identities": pack_hashes([xxhash.xxh3_128_digest(text.encode()) for text in self.texts]),
+            "keys": pack_hashes([_key(text) for text in self.texts]),
+            "sources": np.array([source for source, _ in self.places], np.uint32),
+            "lines": np.array([line for _, line in self.places], np.int64),
+            "languages": np.array([languages.index(language) for language in self.languages], np.uint8),
+            "sentence_counts": np.array([len(starts) for starts in self.sentences], np.uint32),
+            "sentences": np.array([start for starts in self.sentences for start in starts], np.uint32),
+        }
+
+    def signed(self) -> Arrays:
+        """Signatures [documents, 128], their bands, and which documents have words to compare."""
+        rows = [
+            signatures(self.shingles[start : start + _SIGNED_AT_ONCE])
+            for start in range(0, len(self.shingles), _SIGNED_AT_ONCE)
+        ]
+        matrix = np.concatenate([signatures([]), *rows])
+        return {
+            "signatures": matrix,
+            "bands": band_keys(matrix, self.config.near_duplicate_similarity),
+            "comparable": np.array([len(document) > 0 for document in self.shingles], np.uint8),
+        }
+
+
+def _key(text: str) -> bytes:
+    """The hash by which texts that differ in case and white space only are the same."""
+    return xxhash.xxh3_128_digest(" ".join(text.casefold().split()).encode())

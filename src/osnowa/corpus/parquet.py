@@ -1,0 +1,153 @@
+"""Parquet files: only the text column is read, a batch of rows at a time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from osnowa.corpus.columns import choose_column
+from osnowa.corpus.raw import RawDocument, Rejected, SourceError, judge
+
+if TYPE_CHECKING:
+    from osnowa.corpus.config import CorpusConfig
+
+_MAGIC = b"PAR1"
+_BATCH = 4 << 20  # bytes of the text column, about
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the footer of a Parquet file says."""
+
+    rows: int
+    row_groups: tuple[int, ...]  # bytes of the text column in each, unpacked
+    text_column: str
+    columns: tuple[str, ...]  # "name (type)"
+
+
+def inspect_parquet(path: str, config: CorpusConfig) -> Table:
+    """The footer, and the column that holds the text.
+
+    Raises:
+        SourceError: it is truncated or no Parquet file, or no column is text; lists the columns.
+    """
+    _check_magic(path)
+    with _open(path) as file:
+        schema, footer = file.schema_arrow, file.metadata
+        columns = [f"{field.name} ({field.type})" for field in schema]
+        texts = [field.name for field in schema if _is_text(field.type)]
+        values: dict[str, list[str]] = {name: [] for name in schema.names}
+        for batch in itertools.islice(file.iter_batches(100, columns=texts, use_threads=False), 1):
+            for name in texts:
+                values[name] = [value for value in batch.column(name).to_pylist() if value is not None]
+        try:
+            column = choose_column(config.text_column, values)
+        except SourceError as error:
+            raise SourceError(f"{error.what} [types: {', '.join(columns)}]", error.instead) from None
+        sizes = _column_sizes(footer, column)
+        size = sum(sizes)
+        if size > config.max_archive_bytes:
+            raise SourceError(f"column {column} unpacks to {size:,} bytes", "raise --corpus.max_archive_bytes")
+        return Table(footer.num_rows, tuple(sizes), column, tuple(columns))
+
+
+def read_parquet(
+    path: str, column: str, config: CorpusConfig, source: str, span: Sequence[int] | None
+) -> Iterator[RawDocument | Rejected]:
+    """Each row's text as a document; the line is the row's number from 1.
+
+    Args:
+        span: bytes of the text column, counted over the row groups; those that start there are read.
+
+    Raises:
+        DataError: a row without text, under "stop".
+    """
+    with _open(path) as file:
+        footer = file.metadata
+        sizes = _column_sizes(footer, column)
+        starts = [0, *itertools.accumulate(sizes)]
+        inside = range(footer.num_row_groups)
+        groups = [g for g in inside if span is None or span[0] <= starts[g] < span[1]]
+        row = sum(footer.row_group(group).num_rows for group in range(groups[0] if groups else 0))
+        mean = sum(sizes) // max(1, footer.num_rows)
+        batch = min(4096, max(1, _BATCH // max(1, mean)))
+        for record in file.iter_batches(batch, row_groups=groups, columns=[column], use_threads=False):
+            for value in record.column(0).to_pylist():
+                row += 1
+                if value is None:
+                    yield judge(Rejected(source, row, 0, f"column {column} is null in this row", ""), config)
+                elif len(value) > config.max_record_characters:
+                    reason = (
+                        f"the text has {len(value):,} characters; at most {config.max_record_characters:,} are read"
+                    )
+                    yield judge(Rejected(source, row, 0, reason, value[:100], len(value.encode())), config)
+                else:
+                    yield RawDocument(value, source, row)
+
+
+def cut_row_groups(sizes: Sequence[int], step: int) -> list[tuple[int, int] | None]:
+    """Spans of about `step` bytes of the text column; a row group belongs to the span in which it starts."""
+    starts = [0, *itertools.accumulate(sizes)]
+    cuts = [0]
+    for start in starts[1:-1]:
+        if start - cuts[-1] >= step:
+            cuts.append(start)
+    return list(itertools.pairwise([*cuts, starts[-1]])) if starts[-1] else [None]
+
+
+def _column_sizes(footer: Any, column: str) -> list[int]:
+    index = next(i for i in range(footer.num_columns) if footer.schema.column(i).path == column)
+    return [footer.row_group(group).column(index).total_uncompressed_size for group in range(footer.num_row_groups)]
+
+
+def _check_magic(path: str) -> None:
+    with open(path, "rb") as handle:
+        head = handle.read(4)
+        handle.seek(0, 2)
+        size = handle.tell()
+        handle.seek(max(0, size - 4))
+        tail = handle.read(4)
+    if head != _MAGIC:
+        raise SourceError("is no Parquet file (it does not begin with PAR1)")
+    if tail != _MAGIC or size < 12:
+        raise SourceError("is a truncated Parquet file (its footer is missing)", "copy or download it again")
+
+
+class _open:  # used as a function
+    """A Parquet file; every error of the library inside the `with` becomes SourceError."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.file: Any = None
+
+    def __enter__(self) -> Any:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            # Extension types stay off: a file must not choose what code runs (CVE-2023-47248).
+            self.file = pq.ParquetFile(self.path, arrow_extensions_enabled=False, pre_buffer=False)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _damaged(error) from None
+        return self.file
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        import pyarrow as pa
+
+        self.file.close()
+        if isinstance(error, (pa.ArrowException, OSError, UnicodeDecodeError)):
+            raise _damaged(error) from None
+
+
+def _damaged(error: BaseException) -> SourceError:
+    return SourceError(f"is a damaged Parquet file ({' '.join(str(error).split())[:200]})", "copy or download it again")
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

@@ -1,0 +1,104 @@
+"""What a raw document and a refused piece are, and where a document that is too long is cut."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from osnowa.errors import DataError
+
+if TYPE_CHECKING:
+    from osnowa.corpus.config import CorpusConfig
+
+LONGEST_RAW = 10_000  # characters of a refused piece that are kept for rejected.jsonl
+_SENTENCE_END = re.compile(r"[.!?…。！？]+[\"”»’')\]]*\s")
+
+
+@dataclass(frozen=True, slots=True)
+class RawDocument:
+    """One document as it stands in its source: decoded, line ends as "\\n", nothing else changed."""
+
+    text: str
+    source: str  # Source.name
+    line: int  # physical line (or record of a Parquet file) where it starts, counted from 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A piece of a source that could not be read as text, with the reason in words.
+
+    `line` 0 means the whole source. `raw` is the piece itself, bytes that are no text as \\xNN, at most LONGEST_RAW
+    characters; `size` is its full size in bytes.
+    """
+
+    source: str
+    line: int
+    column: int  # characters from 1; 0: unknown
+    reason: str
+    raw: str
+    size: int = 0
+
+
+class SourceError(Exception):
+    """A source is not what it should be; becomes a DataError, or a whole-source Rejected where the source is skipped."""
+
+    def __init__(self, what: str, instead: str = "", line: int = 0) -> None:
+        super().__init__(what)
+        self.what, self.instead, self.line = what, instead, line
+
+
+class PackedError(SourceError):
+    """Packed data that are truncated, corrupt or a bomb; inside a ZIP archive only the member is refused."""
+
+
+def judge(rejected: Rejected, config: CorpusConfig) -> Rejected:
+    """`rejected` itself under bad_lines = "skip".
+
+    Raises:
+        DataError: under bad_lines = "stop", naming file:line:column.
+    """
+    if config.bad_lines == "skip":
+        return rejected
+    place = ":".join([rejected.source, *(str(number) for number in (rejected.line, rejected.column) if number)])
+    raise DataError(place, rejected.reason, "mend it, or leave such pieces out with --bad-lines skip")
+
+
+def shorten(raw: str | bytes) -> str:
+    """`raw` for a Rejected: at most LONGEST_RAW characters, undecodable bytes spelled \\xNN."""
+    if isinstance(raw, bytes):
+        raw = raw[:LONGEST_RAW].decode("utf-8", "backslashreplace")
+    return raw[:LONGEST_RAW]
+
+
+def cut_document(text: str, limit: int) -> Iterator[str]:
+    """`text` as consecutive pieces that are at most `limit` characters; their concatenation is `text`."""
+    start = 0
+    while len(text) - start > limit:
+        stop = find_border(text, start, start + limit)
+        yield text[start:stop]
+        start = stop
+    yield text[start:]
+
+
+def find_border(text: str, start: int, stop: int) -> int:
+    """The best place in the last quarter of text[start:stop] to cut: after a blank line, a line, a sentence, a word.
+
+    It depends on text[start:stop] alone, so that pieces do not depend on how much of a long text is in memory.
+    """
+    earliest = stop - (stop - start) // 4
+    for border in ("\n\n", "\n"):
+        place = text.rfind(border, earliest, stop)
+        if place >= 0:
+            return place + len(border)
+    for match in reversed(list(_SENTENCE_END.finditer(text, earliest, stop))):
+        return match.end()
+    for place in range(stop - 1, earliest, -1):
+        if text[place].isspace():
+            return place + 1
+    place = stop - 1  # no white space at all: keep a letter together with its combining marks
+    while place > earliest and unicodedata.combining(text[place]):
+        place -= 1
+    return place if place > earliest else stop

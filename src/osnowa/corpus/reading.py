@@ -1,0 +1,162 @@
+"""First pass, in a worker: pieces of sources to cleaned documents in chunks, with the hashes of their lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import xxhash
+
+from osnowa import files
+from osnowa.corpus.boilerplate import hash_lines
+from osnowa.corpus.cleaning import Change, clean, size
+from osnowa.corpus.config import CorpusConfig
+from osnowa.corpus.documents import RawDocument, Rejected
+from osnowa.corpus.escapes import is_double_escaped
+from osnowa.corpus.parts import PART_DOCUMENTS, finished, pack_hashes, pack_texts, write_part
+from osnowa.corpus.readers import read_documents
+from osnowa.corpus.sources import Source
+from osnowa.corpus.survey import Survey
+from osnowa.corpus.tally import Tally, difference, excerpt
+
+EMPTY = "empty"  # nothing was left after cleaning
+ESCAPED = "double_escaped"
+REJECTED = "rejected"
+
+
+def chunk_path(folder: Path, task: int, chunk: int) -> Path:
+    return folder / f"{task:05d}-{chunk:04d}.safetensors"
+
+
+def rejected_path(folder: Path, task: int) -> Path:
+    return folder / f"{task:05d}.rejected.jsonl"
+
+
+def read_pieces(
+    name: str,
+    folder: str,
+    task: int,
+    catalog: str,
+    pieces: Sequence[tuple[int, Any]],
+    config: Mapping[str, Any],
+    work: str,
+    part_bytes: int,
+) -> dict[str, Any]:
+    """Clean the documents of `pieces` (offset of a source's line in `catalog`, span) into chunk files.
+
+    Returns:
+        {"chunks": [[documents, line hashes], ...], "tally"}; kept in a marker file, so that it is done once.
+
+    Raises:
+        DataError, InputMissingError, StorageError
+    """
+    marker = Path(folder) / f"{task:05d}.json"
+    done = files.read_json(marker) if marker.exists() else {}
+    if done.get("work") == work and all(
+        finished(chunk_path(Path(folder), task, number), work) is not None for number in range(len(done["chunks"]))
+    ):
+        return {"chunks": done["chunks"], "tally": done["tally"]}
+    settings = CorpusConfig.model_validate(config)
+    chunks = _Chunks(Path(folder), task, work, part_bytes)
+    tally = Tally()
+    rejected = rejected_path(Path(folder), task)
+    with files.storage_errors(rejected), files.open_new(rejected) as refused:
+        for source, found, span in _open_pieces(Path(catalog), pieces):
+            for item in read_documents(source, found, settings, span):
+                if isinstance(item, Rejected):
+                    _refuse(item, refused, tally)
+                else:
+                    _clean(item, settings, tally, chunks)
+    chunks.close()
+    result = {"chunks": chunks.written, "tally": tally.as_dict()}
+    files.write_json(marker, {"work": work, **result})
+    return result
+
+
+def _open_pieces(catalog: Path, pieces: Sequence[tuple[int, Any]]) -> Iterator[tuple[Source, Survey, Any]]:
+    with catalog.open("rb") as lines:
+        for offset, span in pieces:
+            lines.seek(offset)
+            entry = json.loads(lines.readline())
+            yield Source.from_dict(entry["source"]), Survey.from_dict(entry["survey"]), span
+
+
+def _refuse(item: Rejected, refused: BinaryIO, tally: Tally) -> None:
+    record = {"source": item.source, "line": item.line, "column": item.column, "reason": item.reason, "raw": item.raw}
+    text = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    refused.write(text + b"\n")
+    table = tally.rejected if item.line else tally.skipped
+    table[item.reason] = table.get(item.reason, 0) + 1
+    tally.show(REJECTED, item.source, item.line, lambda: _place(item, reason=item.reason, excerpt=excerpt(item.raw)))
+
+
+def _place(item: RawDocument | Rejected, **more: str) -> dict[str, Any]:
+    return {"source": item.source, "line": item.line, **more}
+
+
+def _clean(raw: RawDocument, config: CorpusConfig, tally: Tally, chunks: _Chunks) -> None:
+    tally.enter(size(raw.text))
+    if is_double_escaped(raw.text):
+        tally.flagged[ESCAPED] = tally.flagged.get(ESCAPED, 0) + 1
+        tally.show(ESCAPED, raw.source, raw.line, lambda: _place(raw, excerpt=excerpt(raw.text)))
+    text, changes = clean(raw.text, config.rules_off)
+    for number, change in enumerate(changes):
+        again = any(change.rule == earlier.rule for earlier in changes[:number])
+        tally.count(tally.removed, change.rule, 0 if again else 1, change.bytes_removed())
+        tally.show(change.rule, raw.source, raw.line, partial(_show_change, raw, change))
+    if text:
+        chunks.add(text, raw, hash_lines(text, config))
+    else:
+        tally.count(tally.dropped, EMPTY, 1, 0)
+        tally.show(EMPTY, raw.source, raw.line, lambda: _place(raw, excerpt=excerpt(raw.text)))
+
+
+def _show_change(raw: RawDocument, change: Change) -> dict[str, Any]:
+    return _place(raw, **difference(change.before, change.after))
+
+
+@dataclass
+class _Chunks:
+    """Collects cleaned documents and writes a chunk whenever enough of them are together."""
+
+    folder: Path
+    task: int
+    work: str
+    part_bytes: int
+    written: list[list[int]] = field(default_factory=list)  # [documents, line hashes] of each chunk
+    _texts: list[str] = field(default_factory=list)
+    _places: list[tuple[str, int]] = field(default_factory=list)
+    _lines: list[list[int]] = field(default_factory=list)
+    _bytes: int = 0
+
+    def add(self, text: str, raw: RawDocument, line_hashes: list[int]) -> None:
+        self._texts.append(text)
+        self._places.append((raw.source, raw.line))
+        self._lines.append(line_hashes)
+        self._bytes += len(text)
+        if self._bytes >= self.part_bytes or len(self._texts) >= PART_DOCUMENTS:
+            self.close()
+
+    def close(self) -> None:
+        if not self._texts:
+            return
+        names = list(dict.fromkeys(name for name, _ in self._places))
+        index = {name: number for number, name in enumerate(names)}
+        flat = [line for lines in self._lines for line in lines]
+        arrays = {
+            **pack_texts(self._texts),
+            "identities": pack_hashes([xxhash.xxh3_128_digest(text.encode()) for text in self._texts]),
+            "sources": np.array([index[name] for name, _ in self._places], np.uint32),
+            "lines": np.array([line for _, line in self._places], np.int64),
+            "line_hashes": np.array(flat, np.uint64),
+            "line_counts": np.array([len(lines) for lines in self._lines], np.uint32),
+        }
+        path = chunk_path(self.folder, self.task, len(self.written))
+        write_part(path, arrays, {"sources": names}, self.work)
+        self.written.append([len(self._texts), len(flat)])
+        self._texts, self._places, self._lines, self._bytes = [], [], [], 0

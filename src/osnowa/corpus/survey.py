@@ -1,0 +1,243 @@
+"""The evidence about one source, from one streaming pass: checksum, encoding, sizes, document mode, and the reasons."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from osnowa.corpus import html, parquet, tables
+from osnowa.corpus.columns import choose_column
+from osnowa.corpus.content import LINE_ENDS, read_events
+from osnowa.corpus.encodings import Transcoded, check_encoding, find_binary, find_bom, guess_wide
+from osnowa.corpus.findings import Source
+from osnowa.corpus.json_array import read_elements
+from osnowa.corpus.lines import read_cells
+from osnowa.corpus.measure import Measure
+from osnowa.corpus.opening import Opened, open_stream
+from osnowa.corpus.raw import PackedError, Rejected, SourceError
+from osnowa.corpus.records import RecordError, parse, sample_columns
+from osnowa.corpus.shape import choose_document
+from osnowa.corpus.text import ChosenMode, Unit
+from osnowa.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from osnowa.corpus.config import CorpusConfig
+
+HEAD = 64 << 10
+_FIRST_RECORDS = 200
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known about a source before it is read; plain values, so that it travels and is stored as JSON."""
+
+    source: str
+    sha256: str = ""  # of the bytes as they are stored (of the unpacked bytes of an archive's member)
+    size: int = 0  # of the same bytes
+    encoding: str = "utf-8"
+    bom: int = 0  # bytes of the byte order mark
+    first_invalid: int | None = None  # byte offset of the first byte that is not UTF-8
+    characters: int = 0  # decoded; of a Parquet file, bytes of its text column
+    lines: int = 0  # physical lines; of a Parquet file, rows
+    blank_lines: int = 0
+    longest_line: int = 0  # characters
+    document: ChosenMode = "record"
+    unit: Unit = "line"  # what a run consists of
+    because: str = ""  # the document mode in a plain sentence
+    columns: tuple[str, ...] = ()
+    text_column: str | None = None  # None: the records are the texts themselves, or there are no records
+    dialect: tables.Dialect | None = None
+    cells: tuple[
+        tuple[int, bool], ...
+    ] = ()  # of each cell: number of its first line, and whether a block goes on there
+    row_groups: tuple[int, ...] = ()  # of a Parquet file: bytes of the text column in each
+    notes: tuple[str, ...] = ()
+    refused: str | None = None  # why nothing of the source is read; its one Rejected says the same
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Survey:
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        lists["cells"] = tuple((number, inside) for number, inside in values["cells"])
+        return cls(**{**values, **lists, "dialect": values["dialect"] and tables.Dialect.from_dict(values["dialect"])})
+
+
+def survey(source: Source, config: CorpusConfig) -> Survey:
+    """Look at a whole source once, in bounded memory.
+
+    What can't be read at all is `refused` (under bad_lines = "skip", and damaged members of archives always).
+
+    Raises:
+        DataError: it is no text, not decodable, or its text column can't be told; under bad_lines = "stop".
+        SettingsError: corpus.document = "record" for plain text.
+        InputMissingError, StorageError: it can't be opened or read.
+    """
+    try:
+        if source.format == "parquet":
+            return _survey_parquet(source, config)
+        return _complete(source, config, *_survey_bytes(source, config))
+    except SourceError as error:
+        if config.bad_lines == "skip" or (isinstance(error, PackedError) and source.kind == "zip_member"):
+            return Survey(source.name, size=source.size, document="file", refused=error.what)
+        place = f"{source.name}:{error.line}" if error.line else source.name
+        raise DataError(place, error.what, error.instead or "mend or remove it") from None
+
+
+def _survey_bytes(source: Source, config: CorpusConfig) -> tuple[Survey, Measure]:
+    """Checksum, encoding and sizes of anything but Parquet."""
+    with open_stream(source, config) as stream:
+        head = _read_head(stream)
+        if what := find_binary(head):
+            raise SourceError(f"is {what}, not text", "remove it, or convert it to text")
+        encoding, bom = find_bom(head)
+        notes = [f"byte order mark of {encoding} removed"] if bom else []
+        wanted = "auto" if config.encoding == "auto" else check_encoding(config.encoding)
+        if not bom and (wide := guess_wide(head)) and wanted in ("auto", "utf-8"):
+            encoding = wide
+            notes.append(f"read as {wide}, which has no byte order mark here, by the places of its zero bytes")
+        content: Any = _Rest(head[bom:], stream)
+        if encoding not in ("", "utf-8"):
+            content = Transcoded(content, encoding)
+        measure = Measure()
+        for raw in read_cells(content, LINE_ENDS[source.format]):
+            measure.add(raw, LINE_ENDS[source.format])
+        if not encoding or encoding == "utf-8":
+            declared = html.declared_encoding(head) if source.format == "html" else None
+            asked = "utf-8" if encoding else wanted
+            encoding = measure.examiner.verdict(asked, declared, config.bad_lines == "skip")
+            notes += _explain_encoding(encoding, asked, declared, measure)
+        found = Survey(
+            source.name,
+            sha256=stream.sha256(),
+            size=stream.taken,
+            encoding=encoding,
+            bom=bom,
+            first_invalid=measure.first_invalid(bom),
+            characters=measure.examiner.characters,
+            lines=measure.lines,
+            blank_lines=measure.blank_lines,
+            longest_line=measure.longest_line,
+            cells=measure.cells if encoding == "utf-8" else (),
+            notes=tuple(notes),
+        )
+    return found, measure
+
+
+def _explain_encoding(encoding: str, wanted: str, declared: str | None, measure: Measure) -> list[str]:
+    place = measure.first_invalid(0)
+    if encoding == "utf-8":
+        if wanted not in ("auto", "utf-8"):
+            return [f"read as UTF-8, which it is throughout, not as corpus.encoding = {wanted}"]
+        return [] if place is None else [f"byte {place:,} is the first that is not UTF-8; such lines are rejected"]
+    if encoding == wanted or place is None:
+        return [f"read as {encoding}, as corpus.encoding says"]
+    if encoding == declared:
+        return [f"read as {encoding}, as the page says (byte {place:,} is not UTF-8)"]
+    return [f"read as {encoding}, which gives most Polish letters (byte {place:,} is not UTF-8)"]
+
+
+class _Rest:
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, first: bytes, stream: Opened) -> None:
+        self._first, self._stream = first, stream
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._first:
+            block, self._first = self._first, b""
+            return block
+        return self._stream.read(size)
+
+
+def _read_head(stream: Opened) -> bytes:
+    head = b""
+    while len(head) < HEAD and (block := stream.read(HEAD - len(head))):
+        head += block
+    return head
+
+
+def _complete(source: Source, config: CorpusConfig, found: Survey, measure: Measure) -> Survey:
+    """Add what depends on the format: the document mode, columns, dialect."""
+    if source.format in ("jsonl", "json"):
+        return _complete_records(source, config, found)
+    if source.format in ("csv", "tsv"):
+        dialect = tables.find_dialect(measure.sample(found.encoding)[0], source.format, config.text_column)
+        because = "each row is a document"
+        notes = (*found.notes, dialect.in_words())
+        return replace(
+            found,
+            because=because,
+            dialect=dialect,
+            columns=dialect.columns,
+            text_column=dialect.text_column,
+            notes=notes,
+        )
+    if config.document == "record":
+        raise SettingsError(
+            "corpus.document = record", f"{source.name} has no records", "use auto, file, block, line or run"
+        )
+    if source.format == "html" and found.size > html.LARGEST_PAGE:
+        raise SourceError(f"is a page of more than {html.LARGEST_PAGE:,} bytes", "split it")
+    if source.format == "html" and config.document == "auto":
+        return replace(found, document="file", because="a page is one document")
+    size = measure.examiner.offset
+    choice = choose_document(config.document, measure.sample(found.encoding), size, config.run_characters)
+    return replace(found, document=choice.mode, unit=choice.unit, because=choice.because)
+
+
+def _complete_records(source: Source, config: CorpusConfig, found: Survey) -> Survey:
+    """Columns and text column from the first records; bad ones are left for the reader to name."""
+    values = list(itertools.islice(_first_values(source, config, found), _FIRST_RECORDS))
+    columns = sample_columns(values)
+    column: str | None
+    if source.format == "json" and values and all(isinstance(value, str) for value in values):
+        column = None
+    elif not values:
+        column = config.text_column or "text"  # nothing but bad lines here: the reader names them
+    elif not columns:
+        raise SourceError("its first records are no objects", 'write records such as {"text": "..."}')
+    else:
+        column = choose_column(config.text_column, columns)
+    because = "each record is a document"
+    if config.document not in ("auto", "record"):
+        because += f" (corpus.document = {config.document} is for plain text)"
+    return replace(found, because=because, columns=tuple(columns), text_column=column)
+
+
+def _first_values(source: Source, config: CorpusConfig, found: Survey) -> Iterator[Any]:
+    """The sound records at the beginning of a JSON or JSONL source."""
+    with read_events(source, found, config) as events:
+        if source.format == "json":
+            try:
+                for element in read_elements(events, config.max_record_characters):
+                    yield parse(element.text)
+            except RecordError:
+                return
+        for event in events:
+            for line in [] if isinstance(event, Rejected) else event.text.split("\n"):
+                try:
+                    if line and not line.isspace() and len(line) <= config.max_record_characters:
+                        yield parse(line)
+                except RecordError:
+                    continue
+
+
+def _survey_parquet(source: Source, config: CorpusConfig) -> Survey:
+    with open_stream(source, config) as stream:
+        digest, size = stream.sha256(), stream.taken
+    table = parquet.inspect_parquet(source.path, config)
+    return Survey(
+        source.name,
+        sha256=digest,
+        size=size,
+        characters=sum(table.row_groups),
+        lines=table.rows,
+        because="each row is a document",
+        columns=table.columns,
+        text_column=table.text_column,
+        row_groups=table.row_groups,
+    )

@@ -1,0 +1,111 @@
+"""Runs the command in forked children of a process that has torch imported, and kills them at chosen moments.
+
+Usage: python kill_harness.py WORK TEXT ROUNDS SEED. Prints one JSON object. Its own process must not have used a thread
+pool before it forks, so it is a script and not part of the test process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch  # noqa: F401 - imported once, here, so that each child starts at once
+
+import osnowa.cli.commands
+import osnowa.runs.pretrain  # noqa: F401
+from osnowa.cli import main
+
+SETTINGS = (
+    "--preset=encoder-tiny",
+    "--steps=24",
+    "--tokenizer.vocab_size=400",
+    "--model.encoder_layers=2",
+    "--model.d_model=32",
+    "--model.num_heads=2",
+    "--model.d_ff=48",
+    "--data.row_length=32",
+    "--training.batch_rows=4",
+    "--training.evaluations=3",
+    "--training.held_out_rows=8",
+    "--training.threads=2",
+    "--training.checkpoint_minutes=0.0005",
+    "--corpus.document=block",
+    "--quiet",
+)
+
+
+def start(text: str, run: Path, log: Path) -> int:
+    """Fork a child that runs the command; its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setsid()
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    code = 99
+    try:
+        code = main(["pretrain", text, "--out", str(run), *SETTINGS])
+    finally:
+        os._exit(code)
+
+
+def phase(run: Path) -> str:
+    """Where a run stands, by what it has published."""
+    if (run / "model" / "MANIFEST.json").exists():
+        return "published"
+    if any((run / "checkpoints").glob("step-*")):
+        return "training"
+    return "planning" if (run / "run.json").exists() else "preparing"
+
+
+def digest(run: Path) -> str:
+    return hashlib.sha256((run / "model" / "model.safetensors").read_bytes()).hexdigest()
+
+
+def finish(text: str, run: Path, log: Path) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(start(text, run, log), 0)[1])
+
+
+def work() -> dict[str, object]:
+    folder, text, rounds, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    log, rng = folder / "log", random.Random(seed)
+    reference = folder / "whole"
+    began = time.monotonic()
+    assert finish(text, reference, log) == 0, log.read_text()
+    length, wanted = time.monotonic() - began, digest(reference)
+    kills: list[dict[str, object]] = []
+    equal = []
+    for number in range(rounds):
+        run = folder / f"killed-{number}"
+        code: int | None = None
+        for attempt in range(3):  # killed three times on its way, then left alone
+            pid = start(text, run, log)
+            # strata: each attempt of each round aims at another part of a run
+            moment = length * (number + rng.random()) / rounds if attempt == 0 else length * rng.random()
+            deadline = time.monotonic() + moment
+            done = 0
+            while time.monotonic() < deadline and not done:
+                done, status = os.waitpid(pid, os.WNOHANG)
+                time.sleep(0.001)
+            if done:
+                code = os.waitstatus_to_exitcode(status)
+                continue
+            at = phase(run)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            kills.append({"round": number, "after": round(moment, 3), "phase": at})
+        code = finish(text, run, log)
+        assert code == 0, f"exit {code}\n{log.read_text()}"
+        equal.append(digest(run) == wanted)
+    return {"length": length, "kills": kills, "equal": equal}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(work()) + "\n")

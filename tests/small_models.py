@@ -1,0 +1,82 @@
+"""Every preset shrunk to a size that tests can afford, and weights that leave no part of a model without effect."""
+
+from __future__ import annotations
+
+import functools
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+import texts
+from osnowa.exchange.families import choose_family
+from osnowa.exchange.family import SpecialIds, parameter_shapes
+from osnowa.model import Layout, ModelConfig, Transformer
+from osnowa.runs.presets import resolve
+from osnowa.tokenizer import Tokenizer, TokenizerConfig, train
+
+VOCABULARY, LENGTH = 97, 24
+IDS = SpecialIds(pad=0, cls=1, sep=2)
+
+
+def shrink(preset: str, **changes: object) -> ModelConfig:
+    """The preset's architecture with small numbers in the place of large ones."""
+    published = resolve(preset).sections["model"]
+    heads = min(published["num_heads"], 4)
+    small = {
+        "vocab_size": VOCABULARY,
+        "max_positions": LENGTH,
+        "encoder_layers": min(published["encoder_layers"], 3),
+        "num_heads": heads,
+        "d_model": 8 * heads,
+        "d_ff": 20 * heads,
+    }
+    return ModelConfig.read("model", {**published, **small, **changes})
+
+
+@torch.no_grad()
+def random_model(config: ModelConfig, seed: int = 0, dtype: torch.dtype = torch.float64) -> Transformer:
+    """Random weights everywhere, also in biases and norms: a part that is left out or mixed up shows."""
+    model = Transformer(config).to(dtype).eval()
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        numbers = torch.randn(parameter.shape, generator=generator, dtype=torch.float64) * 0.3
+        parameter.copy_(numbers + 1 if "norm" in name and name.endswith("weight") else numbers)
+    return model
+
+
+def random_rows(
+    config: ModelConfig, rows: int = 3, length: int = LENGTH, seed: int = 1
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens, segments and which places are real; each row but the first ends in padding."""
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(5, config.vocab_size, (rows, length), generator=generator)
+    real = torch.arange(length)[None] < torch.tensor([length - 5 * row for row in range(rows)])[:, None]
+    segments = (torch.arange(length) >= length // 3).long().expand(rows, length) * real
+    return tokens * real, segments, real
+
+
+def forward(model: Transformer, tokens: Tensor, layout: Layout, segments: Tensor | None = None) -> tuple[Tensor, ...]:
+    """Hidden vectors, logits and, where there is the head, next-sentence logits of a whole batch."""
+    if model.config.num_segments == 0:
+        segments = None
+    hidden = model.encode(tokens, layout, segments)
+    logits = model.head(hidden)
+    return (hidden, logits) if model.next_sentence is None else (hidden, logits, model.next_sentence(hidden[:, 0]))
+
+
+def as_theirs(config: ModelConfig, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Our tensors (weights or gradients) under the names that Hugging Face has for them, without the extra file."""
+    family = choose_family(config)
+    entries = family.entries(config, parameter_shapes(config))
+    return {
+        entry.theirs: torch.cat([tensors[name] for name in entry.ours])
+        for entry in entries
+        if entry.file != family.extra_file
+    }
+
+
+@functools.cache
+def small_tokenizer(kind: Literal["wordpiece", "bpe", "unigram"] = "wordpiece") -> Tokenizer:
+    """A tokenizer of the tests' own text."""
+    return train(texts.documents(), TokenizerConfig(kind=kind, vocab_size=400))
