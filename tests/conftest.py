@@ -18,7 +18,7 @@ from jaxtyping import install_import_hook
 import texts
 
 # Signatures with shapes are checked in every test, and only here: the check costs 18 us a call and breaks torch.compile.
-install_import_hook(["osnowa.model", "osnowa.objective", "osnowa.data"], "beartype.beartype")
+install_import_hook(["osnowa.model", "osnowa.objective", "osnowa.data"], "shape_checks.check")
 
 
 def pytest_configure(config: pytest.Config) -> None:

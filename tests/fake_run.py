@@ -264,3 +264,40 @@ minutes = 3.0
 learning_rate = 0.003
 optimiser = "muon"
 """
+
+
+# Texts that would do harm if they reached a page as markup.
+HOSTILE = [
+    "</script><img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(1)>'",
+    "</style></title></bdi></code><script>document.title='ran'</script>",
+    "a\u202egnp.exe \x00\x1b[31m",
+    "&lt;b&gt; ]]> <!-- --",
+]
+
+
+def hostile_run(folder: Path) -> Path:
+    """A run in which every text that came from outside is hostile."""
+    text = " ".join(HOSTILE)
+    write_run(folder, steps=20)
+    ours, told = ledger(), facts()
+    ours["sources"][0].update(name=text, encoding=text, document=text, explanation=text, notes=[text])
+    ours["languages"] = {text: {"documents": 1, "bytes": 2}}
+    ours["documents"]["dropped"][text] = 0
+    ours["bytes"]["dropped"][text] = 0
+    ours["examples"][text] = [{"source": text, "line": text, "excerpt": text}]
+    ours["rejected"] = {text: 1}
+    ours["warnings"] = [{"code": text, "message": text, "evidence": {text: [text]}}]
+    told["baselines"]["most_frequent_token"] = text
+    told["model"]["preset"] = text
+    told["tokenizer"].update(kind=text, fertility={text: {text: 1.5}})
+    told[text] = {text: text}
+    write(folder / "corpus.json", ours)
+    write(folder / "facts.json", told)
+    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
+        probe = {"kind": "probe", "step": 20, "text": f"{text} [MASK]", "answer": text}
+        probe["masks"] = [[{"token": token, "id": 1, "probability": 0.1} for token in (*HOSTILE[:4], "\ud800")]]
+        for line in (probe, {"kind": "event", "step": 20, "message": text}):
+            handle.write(json.dumps(line) + "\n")
+    (folder / "recipe.toml").write_text(f"# {HOSTILE[0]}\n[run]\n", encoding="utf-8")
+    return folder

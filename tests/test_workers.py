@@ -172,14 +172,13 @@ def test_the_first_error_by_task_order_is_raised_after_the_results_before_it() -
     ]
     results: list[Any] = []
     with pytest.raises(SettingsError):
-        results.extend(iter_into(results, workers.run("play_worker", tasks, 4)))
+        take_all(workers.run("play_worker", tasks, 4), into=results)
     assert results == [4, 9]
 
 
-def iter_into(results: list[Any], answers: Iterator[Any]) -> Iterator[Any]:
+def take_all(answers: Iterator[Any], into: list[Any]) -> None:
     for answer in answers:
-        results.append(answer)
-    return iter(())
+        into.append(answer)
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def parse_overrides(arguments: Iterable[str], sections: Mapping[str, type[Settin
             errors.append(SettingsError(f"--{name}", "no such setting", nearest("", section, sections)))
         elif key not in sections[section].model_fields:
             instead = nearest(f"{section}.", key, sections[section].model_fields)
-            errors.append(SettingsError(f"{section}.{key}", "no such setting", instead))
+            errors.append(SettingsError(f"{section}.{key}" if key else f"--{section}", "no such setting", instead))
         elif not equals:
             errors.append(SettingsError(f"--{name}", "has no value", f"write --{name}=VALUE"))
         else:

@@ -47,8 +47,11 @@ def serve(actions: Mapping[str, Callable[..., Any]]) -> None:
 
 def _listen(tasks: queue.SimpleQueue[bytes]) -> None:
     """Tasks for the main thread. When standard input closes the parent is done, or dead: end, also inside a task."""
-    for line in sys.stdin.buffer:
-        tasks.put(line)
+    rest = b""
+    while block := os.read(0, 1 << 20):  # not sys.stdin: its lock, held here, would abort an interpreter that ends
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            tasks.put(line)
     os._exit(0)
 
 
@@ -98,7 +101,10 @@ class _Worker:
         line = self.answers.readline()
         return json.loads(line) if line.endswith(b"\n") else None
 
-    def stop(self) -> None:
+    def stop(self, *, after_seconds: float = 0) -> None:
+        """End the process, now or when it has not ended by itself in time."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(after_seconds)
         if self.process.poll() is None:
             self.process.kill()
         for pipe in (self.process.stdin, self.process.stdout):
@@ -147,7 +153,7 @@ class _Pool:
     def _bury(self, worker: _Worker, index: int | None) -> None:
         self.selector.unregister(worker.answers)
         self.workers.remove(worker)
-        worker.stop()
+        worker.stop(after_seconds=5)  # its pipe closes a moment before it has its exit code
         if index is None:
             return
         self.deaths[index] += 1

@@ -5,11 +5,8 @@ These tests run with the version of `make test` (5) and with that of `make test-
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
-
-os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported
 
 import pytest
 import torch

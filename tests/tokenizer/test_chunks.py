@@ -14,7 +14,7 @@ TEXTS = st.lists(
         st.text(max_size=60),
         st.lists(
             st.sampled_from(
-                ["Ala", "ma", "żółw", " ", "  ", "\n", "\n\n", "\t", "\u00a0", "\u2003", "!", "...", "(", "[MASK]", "5", "'s",
+                ["Ala", "ma", "żółw", " ", "  ", "   ", "\n", "\n\n", "\t", "\u00a0", "\u2003", "!", "...", "(", "[MASK]", "5", "'s",
                  "\u0301", "漢", "😀", "▁", "\x1c", "\x85", "\u200b", "##a", "İ", "Σ"]
             ),
             max_size=30,
@@ -43,14 +43,16 @@ def test_chunks_equal_whole_texts(tokenizers: dict[str, Tokenizer], texts: list[
 @pytest.mark.parametrize(
     "config",
     [
-        TokenizerConfig(kind="bpe", vocab_size=400, split="gpt-2"),
-        TokenizerConfig(kind="bpe", vocab_size=400, split="qwen2", lowercase=True),
-        TokenizerConfig(kind="wordpiece", vocab_size=400, lowercase=True),
-        TokenizerConfig(kind="unigram", vocab_size=400, lowercase=True),
+        TokenizerConfig(kind="bpe", vocab_size=450, split="gpt-2"),
+        TokenizerConfig(kind="bpe", vocab_size=450, split="llama-bpe"),
+        TokenizerConfig(kind="bpe", vocab_size=450, split="qwen2", lowercase=True),
+        TokenizerConfig(kind="wordpiece", vocab_size=450, lowercase=True),
+        TokenizerConfig(kind="unigram", vocab_size=450, lowercase=True),
     ],
 )
 def test_chunks_equal_whole_texts_in_other_settings(config: TokenizerConfig, documents: list[str]) -> None:
-    trained = train(documents, config)
+    spaced = ["x    y\n\n  z \n \n   t"] * 100  # so that runs of spaces are entries
+    trained = train([*documents, *spaced], config)
 
     @settings(max_examples=100, deadline=None)
     @given(texts=TEXTS)

@@ -167,3 +167,16 @@ def test_learned_pieces_of_wordpiece_are_in_the_file_as_one_vocabulary(tokenizer
     assert model["type"] == "WordPiece"
     assert model["max_input_chars_per_word"] == 100
     assert sorted(model["vocab"].values()) == list(range(512))
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "unigram"])
+def test_what_is_left_out_of_the_alphabet_parts_words_and_enters_no_piece(kind: str, documents: list[str]) -> None:
+    """Dropped without a trace it would join its neighbours into words that nobody wrote."""
+    texts = [*documents * 3, "qqq☃vvv " * 3]
+    trained = train(texts, TokenizerConfig(kind=kind, vocab_size=300, coverage=0.99))  # type: ignore[arg-type]
+    assert not any("☃" in token or "qv" in token.replace("##", "") for token in trained.tokens)
+
+
+def test_bpe_that_folds_capitals_learns_no_piece_with_one(documents: list[str]) -> None:
+    trained = train(documents, TokenizerConfig(kind="bpe", vocab_size=400, lowercase=True))
+    assert not any(set(token) & set("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for token in trained.tokens[5 + 256 :])

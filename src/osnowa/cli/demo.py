@@ -61,7 +61,10 @@ def sentence_pairs(folder: Path) -> list[tuple[str, str, str]]:
     starts = [int(start) for start in split.documents[:-1]]
     ends = [int(end) for end in split.documents[1:]]
     neighbours = [
-        (index, index + 1) for start, end in zip(starts, ends, strict=True) for index in range(start, end - 1) if good(index) and good(index + 1)
+        (index, index + 1)
+        for start, end in zip(starts, ends, strict=True)
+        for index in range(start, end - 1)
+        if good(index) and good(index + 1)
     ]
     if len(neighbours) < 2:
         return []
@@ -78,4 +81,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(*sys.argv[1:2]))
+    raise SystemExit(main(sys.argv[1] if len(sys.argv) > 1 else "demo", float(sys.argv[2]) if len(sys.argv) > 2 else MINUTES))

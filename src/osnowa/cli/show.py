@@ -143,7 +143,7 @@ def warnings(records: list[dict[str, Any]]) -> None:
 def prepared(made: Prepared, out: str, show_removed: bool) -> int:
     ledger(made.ledger)
     line()
-    for language, row in made.fertility["fertility"]["languages"].items():
+    for language, row in made.fertility["fertility"].items():
         line(f"tokens per word {row['tokens_per_word']:.2f}, unknown {percent(row['unknown_share'])} ({language})")
     for note in made.fertility["notes"]:
         line(f"note: {note}")

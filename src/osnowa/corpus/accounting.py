@@ -79,7 +79,8 @@ def account(
         removed=_by_name(tally.removed),
         languages=_by_name(_count_languages(parts, lengths, division.decisions != DROPPED)),
         rejected=dict(sorted(tally.rejected.items())),
-        skipped=[*_list_skipped(skipped), *({"reason": why, "files": n} for why, n in sorted(tally.skipped.items()))],
+        skipped={**{entry.reason: entry.files for entry in skipped}, **tally.skipped},
+        skipped_examples={entry.reason: list(entry.examples) for entry in skipped},
         split={"held_out_share": division.share, "threshold": f"{division.threshold:016x}", "overlap": overlap},
         num_sources=len(catalog.entries),
         sources=[_describe_source(entry) for entry in islice(catalog.read(), _LISTED_SOURCES)],
@@ -112,13 +113,6 @@ def _count_languages(
                 counts.count(counts.removed, name, *_sum(lengths[here][chosen]))
         first += size
     return counts.removed
-
-
-def _list_skipped(skipped: tuple[Skipped, ...]) -> list[dict[str, Any]]:
-    return [
-        {"reason": entry.reason, "files": entry.files, "bytes": entry.size, "examples": list(entry.examples)}
-        for entry in skipped
-    ]
 
 
 def _describe_source(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from osnowa.corpus import spool
 from osnowa.corpus.compression import HARMLESS
 from osnowa.corpus.findings import Findings, Source, name_format, printable
 from osnowa.corpus.opening import ZIP_ERRORS, is_blank, open_archive, open_stream
-from osnowa.corpus.raw import SourceError
+from osnowa.corpus.raw import PackedError, SourceError
 
 _ENCRYPTED = 0x1
 
@@ -91,4 +91,4 @@ def _find_flaw(source: Source, findings: Findings) -> str | None:
         with open_stream(source, findings.config) as stream:
             return "empty" if is_blank(stream) else None
     except (SourceError, OSError):
-        return "damaged member"
+        return PackedError.kind

@@ -85,6 +85,28 @@ def make_catalog(sources: Sequence[Source], stages: Stages) -> Catalog:
     return Catalog(path, entries, part_bytes, digest.hexdigest())
 
 
+def check_inputs(catalog: Catalog, stages: Stages) -> None:
+    """Make sure that no input changed since it was surveyed.
+
+    Raises:
+        DataError: the first one that did.
+    """
+    batches: list[list[int]] = [[]]
+    sizes = [0]
+    for offset, size, _ in catalog.entries:
+        if sizes[-1] >= catalog.part_bytes or len(batches[-1]) >= _BATCH_SOURCES:
+            batches.append([])
+            sizes.append(0)
+        batches[-1].append(offset)
+        sizes[-1] += size
+
+    def make(index: int) -> Mapping[str, Any]:
+        return {"name": f"inputs {index + 1}", "catalog": str(catalog.path), "offsets": batches[index]}
+
+    for _ in stages.run("check", "check", make, sizes):
+        pass
+
+
 def _batches(sources: Sequence[Source]) -> Iterator[list[Source]]:
     batch: list[Source] = []
     size = 0

@@ -45,7 +45,7 @@ def choose_column(wanted: str | None, columns: Mapping[str, Sequence[str]]) -> s
     for known in KNOWN:
         if known in by_lower:
             return by_lower[known]
-    texts = [name for name, values in columns.items() if values and _mean_length(values) >= _SHORTEST]
+    texts = [name for name, values in columns.items() if values and _is_text(values)]
     if not texts:
         raise SourceError(f"has no column of text among {listing}", instead)
     if len(texts) > 1:
@@ -53,5 +53,7 @@ def choose_column(wanted: str | None, columns: Mapping[str, Sequence[str]]) -> s
     return texts[0]
 
 
-def _mean_length(values: Sequence[str]) -> float:
-    return sum(map(len, values)) / len(values)
+def _is_text(values: Sequence[str]) -> bool:
+    """Whether a column holds texts: long enough, and no identifiers or addresses (ASCII without a blank)."""
+    single = sum(value.isascii() and " " not in value.strip() for value in values)
+    return sum(map(len, values)) >= _SHORTEST * len(values) and single < 0.5 * len(values)

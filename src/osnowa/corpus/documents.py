@@ -38,7 +38,7 @@ def read_documents(source: Source, survey: Survey, config: CorpusConfig, span: S
         InputMissingError, StorageError: it can't be opened or read any more.
     """
     if survey.refused is not None:
-        yield Rejected(source.name, 0, 0, survey.refused, "", source.size)
+        yield Rejected(source.name, 0, 0, survey.refused, "", source.size, "; ".join(survey.notes))
         return
     try:
         yield from READERS[source.format](source, survey, config, span)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from osnowa.corpus.compression import FORMATS as COMPRESSIONS
 from osnowa.corpus.compression import Compression
+from osnowa.corpus.raw import PackedError
 from osnowa.errors import DataError, InputMissingError, OsnowaError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Findings:
     def damaged(self, name: str, what: str, instead: str, size: int, *, explicit: bool) -> None:
         """A packed file that can't be unpacked: counted inside a folder under bad_lines = "skip", else a problem."""
         if self.config.bad_lines == "skip" and not explicit:
-            self.skip(name, "damaged", size)
+            self.skip(name, PackedError.kind, size)
         else:
             self.unfit(name, what, instead or "mend or remove it")
 

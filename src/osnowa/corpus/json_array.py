@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from osnowa.corpus.lines import Lines
-from osnowa.corpus.raw import RawDocument, Rejected, judge, shorten
+from osnowa.corpus.raw import TOO_LONG, RawDocument, Rejected, judge, shorten
 from osnowa.corpus.records import DEEPEST, RecordError, read_record
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _Text:
         if event is None:
             return False
         if isinstance(event, Rejected):
-            raise RecordError(event.reason, len(self.text))
+            raise RecordError(event.reason, event.detail, len(self.text))
         self.text = self.text[self.at :] + ("\n" if self._parted else "") + event.text
         self.at = 0
         self._parted = event.ends
@@ -80,7 +80,9 @@ def read_json(
         stream.move(min(max(error.offset, stream.at), len(stream.text)))
         rest = stream.text[stream.at :]
         size = len(rest.encode("utf-8", "surrogatepass"))
-        yield judge(Rejected(source, stream.line, stream.column, error.reason, shorten(rest), size), config)
+        yield judge(
+            Rejected(source, stream.line, stream.column, error.reason, shorten(rest), size, error.detail), config
+        )
 
 
 def read_elements(events: Iterable[Lines | Rejected], longest: int) -> Iterator[Element]:
@@ -95,12 +97,12 @@ def split_elements(stream: _Text, longest: int) -> Iterator[Element]:
         RecordError: the array is not sound, or an element has more than `longest` characters.
     """
     if not _skip_space(stream):
-        raise RecordError("holds nothing")
+        raise RecordError("is no sound JSON", "holds nothing")
     is_array = stream.head() == "["
     if is_array:
         stream.move(stream.at + 1)
         if not _skip_space(stream):
-            raise RecordError("the array is not closed")
+            raise RecordError("is no sound JSON", "the array is not closed")
         if stream.head() == "]":
             stream.move(stream.at + 1)
             is_array = False
@@ -111,9 +113,9 @@ def split_elements(stream: _Text, longest: int) -> Iterator[Element]:
         is_array = stream.head() == ","
         stream.move(stream.at + 1)
         if is_array and (not _skip_space(stream) or stream.head() in ",]"):
-            raise RecordError("an element is missing after a comma", stream.at)
+            raise RecordError("is no sound JSON", "an element is missing after a comma", stream.at)
     if _skip_space(stream):
-        raise RecordError("something follows the end of the JSON value", stream.at)
+        raise RecordError("is no sound JSON", "something follows the end of the JSON value", stream.at)
 
 
 def _take(stream: _Text, stop: int) -> Element:
@@ -148,18 +150,18 @@ def _find_end(stream: _Text, longest: int, *, inside: bool) -> int:
             if token in ("[", "{"):
                 depth += 1
                 if depth > DEEPEST:
-                    raise RecordError(f"is nested more than {DEEPEST} levels deep", place)
+                    raise RecordError("is nested too deeply", f"more than {DEEPEST} levels", place)
             elif token in ("]", "}"):
                 depth -= 1
                 if depth < 0:
-                    raise RecordError(f"has a {token} too many", place)
+                    raise RecordError("is no sound JSON", f"a {token} too many", place)
                 if depth == 0 and not inside:
                     return match.end()
             place = match.end()
         if len(stream.text) - stream.at > longest:
-            raise RecordError(f"an element has more than {longest:,} characters", stream.at)
+            raise RecordError(TOO_LONG, f"more than corpus.max_record_characters = {longest:,}", stream.at)
         place -= stream.at  # extend moves the text to 0
         if not stream.extend():
             if not inside and depth == 0:
                 return len(stream.text)
-            raise RecordError("the JSON value is not closed", stream.at)
+            raise RecordError("is no sound JSON", "the JSON value is not closed", stream.at)

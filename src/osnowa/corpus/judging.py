@@ -111,8 +111,8 @@ class _Judged:
         if removed:
             self.tally.count(self.tally.removed, BOILERPLATE, 1, len(before.encode()) - len(data))
             self._show(BOILERPLATE, place, "\n".join(removed))
-        if not data:
-            self._drop(EMPTY, place, before, 0)
+        if not text or text.isspace():
+            self._drop(EMPTY, place, before, len(data))
             return
         language = identify(text)
         facts = Facts(text, data, shingles(text), language)

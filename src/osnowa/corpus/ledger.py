@@ -27,7 +27,8 @@ class Ledger:
     removed: dict[str, tuple[int, int]]
     languages: dict[str, tuple[int, int]]
     rejected: dict[str, int]
-    skipped: list[dict[str, Any]]  # reason, files, bytes, examples
+    skipped: dict[str, int]  # reason -> files that were passed over or could not be read
+    skipped_examples: dict[str, list[str]]
     split: dict[str, Any]  # held-out share, hash threshold, overlap found (0)
     num_sources: int
     sources: list[dict[str, Any]]  # the first thousand; all of them stand in sources.jsonl of the workspace
@@ -50,6 +51,7 @@ class Ledger:
             "languages": {name: {"documents": n, "bytes": size} for name, (n, size) in self.languages.items()},
             "rejected": self.rejected,
             "skipped": self.skipped,
+            "skipped_examples": self.skipped_examples,
             "split": self.split,
             "num_sources": self.num_sources,
             "sources": self.sources,
@@ -77,5 +79,16 @@ class Ledger:
             removed={rule: (number, num_bytes["removed"][rule]) for rule, number in values["changed"].items()},
             languages={name: (entry["documents"], entry["bytes"]) for name, entry in values["languages"].items()},
             warnings=[CorpusWarning(**warning) for warning in values["warnings"]],
-            **{name: values[name] for name in ("rejected", "skipped", "split", "num_sources", "sources", "examples")},
+            **{
+                name: values[name]
+                for name in (
+                    "rejected",
+                    "skipped",
+                    "skipped_examples",
+                    "split",
+                    "num_sources",
+                    "sources",
+                    "examples",
+                )
+            },  # fmt: skip
         )

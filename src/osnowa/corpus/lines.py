@@ -171,6 +171,7 @@ def _decode_by_line(
             yield _decode(RawLines(raw.cell, data, starts, ended), ends, number)
         except UnicodeDecodeError as error:
             column = len(data[: error.start].decode("utf-8")) + 1
-            reason = f"byte 0x{data[error.start]:02x} is not {encoding}"
-            yield Rejected(source, number, column, reason, shorten(data.rstrip(b"\r\n")), len(data))
+            detail = f"byte 0x{data[error.start]:02x}"
+            shown = shorten(data.rstrip(b"\r\n"))
+            yield Rejected(source, number, column, f"is not {encoding}", shown, len(data), detail)
         number, start, starts = number + 1, stop, True

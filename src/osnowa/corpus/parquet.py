@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from osnowa.corpus.columns import choose_column
-from osnowa.corpus.raw import RawDocument, Rejected, SourceError, judge
+from osnowa.corpus.raw import TOO_LONG, RawDocument, Rejected, SourceError, judge
 
 if TYPE_CHECKING:
     from osnowa.corpus.config import CorpusConfig
@@ -77,12 +78,12 @@ def read_parquet(
             for value in record.column(0).to_pylist():
                 row += 1
                 if value is None:
-                    yield judge(Rejected(source, row, 0, f"column {column} is null in this row", ""), config)
-                elif len(value) > config.max_record_characters:
-                    reason = (
-                        f"the text has {len(value):,} characters; at most {config.max_record_characters:,} are read"
+                    yield judge(
+                        Rejected(source, row, 0, "its text field is not text", "", 0, f"{column} is null"), config
                     )
-                    yield judge(Rejected(source, row, 0, reason, value[:100], len(value.encode())), config)
+                elif len(value) > config.max_record_characters:
+                    detail = f"{len(value):,} characters; at most {config.max_record_characters:,}"
+                    yield judge(Rejected(source, row, 0, TOO_LONG, value[:100], len(value.encode()), detail), config)
                 else:
                     yield RawDocument(value, source, row)
 
@@ -115,34 +116,19 @@ def _check_magic(path: str) -> None:
         raise SourceError("is a truncated Parquet file (its footer is missing)", "copy or download it again")
 
 
-class _open:  # used as a function
-    """A Parquet file; every error of the library inside the `with` becomes SourceError."""
+@contextlib.contextmanager
+def _open(path: str) -> Iterator[Any]:
+    """A Parquet file; the library's errors inside the `with` become SourceError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.file: Any = None
-
-    def __enter__(self) -> Any:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            # Extension types stay off: a file must not choose what code runs (CVE-2023-47248).
-            self.file = pq.ParquetFile(self.path, arrow_extensions_enabled=False, pre_buffer=False)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise _damaged(error) from None
-        return self.file
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import pyarrow as pa
-
-        self.file.close()
-        if isinstance(error, (pa.ArrowException, OSError, UnicodeDecodeError)):
-            raise _damaged(error) from None
-
-
-def _damaged(error: BaseException) -> SourceError:
-    return SourceError(f"is a damaged Parquet file ({' '.join(str(error).split())[:200]})", "copy or download it again")
+    try:
+        # Extension types stay off: a file must not choose what code runs (CVE-2023-47248).
+        with pq.ParquetFile(path, arrow_extensions_enabled=False, pre_buffer=False) as file:
+            yield file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())[:200]
+        raise SourceError(f"is a damaged Parquet file ({problem})", "copy or download it again") from None
 
 
 def _is_text(kind: Any) -> bool:

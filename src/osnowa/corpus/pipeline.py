@@ -13,14 +13,14 @@ import numpy.typing as npt
 from osnowa import files
 from osnowa.corpus.accounting import account, count_duplicates, refuse_nothing
 from osnowa.corpus.boilerplate import Boilerplate, find_boilerplate
-from osnowa.corpus.catalog import Catalog, make_catalog, name_work
+from osnowa.corpus.catalog import Catalog, check_inputs, make_catalog, name_work
 from osnowa.corpus.config import CorpusConfig
 from osnowa.corpus.duplicates import NONE, Signatures, find_exact, find_near
 from osnowa.corpus.judging import BOILERPLATE
 from osnowa.corpus.parts import PartFiles, read_part, write_part
 from osnowa.corpus.published import COLLECTED, Corpus, open_corpus, part_files, part_path, publish_corpus
 from osnowa.corpus.reading import chunk_path, rejected_path
-from osnowa.corpus.sources import check_unchanged, find_sources
+from osnowa.corpus.sources import find_sources
 from osnowa.corpus.split import count_overlap, split
 from osnowa.corpus.stages import Progress, Stages
 from osnowa.corpus.tally import Tally
@@ -57,8 +57,7 @@ def collect(
         return corpus
     tally = Tally()
     chunks, num_lines = work.read(tally)
-    for source in sources:
-        check_unchanged(source)
+    check_inputs(catalog, stages)
     repeated = work.find_repetition(chunks, num_lines, tally)
     sizes = work.judge(chunks, repeated, tally)
     parts = part_files(workspace, sizes)

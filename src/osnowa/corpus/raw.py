@@ -13,6 +13,7 @@ from osnowa.errors import DataError
 if TYPE_CHECKING:
     from osnowa.corpus.config import CorpusConfig
 
+TOO_LONG = "is too long"
 LONGEST_RAW = 10_000  # characters of a refused piece that are kept for rejected.jsonl
 _SENTENCE_END = re.compile(r"[.!?…。！？]+[\"”»’')\]]*\s")
 
@@ -28,10 +29,11 @@ class RawDocument:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A piece of a source that could not be read as text, with the reason in words.
+    """A piece of a source that could not be read as text.
 
-    `line` 0 means the whole source. `raw` is the piece itself, bytes that are no text as \\xNN, at most LONGEST_RAW
-    characters; `size` is its full size in bytes.
+    `line` 0 means the whole source. `reason` is one of a few fixed phrases, so that reasons can be counted; `detail`
+    says more. `raw` is the piece itself, bytes that are no text as \\xNN, at most LONGEST_RAW characters; `size` is its
+    full size in bytes.
     """
 
     source: str
@@ -40,10 +42,13 @@ class Rejected:
     reason: str
     raw: str
     size: int = 0
+    detail: str = ""
 
 
 class SourceError(Exception):
     """A source is not what it should be; becomes a DataError, or a whole-source Rejected where the source is skipped."""
+
+    kind = "not readable as text"  # the reason under which it is counted
 
     def __init__(self, what: str, instead: str = "", line: int = 0) -> None:
         super().__init__(what)
@@ -52,6 +57,8 @@ class SourceError(Exception):
 
 class PackedError(SourceError):
     """Packed data that are truncated, corrupt or a bomb; inside a ZIP archive only the member is refused."""
+
+    kind = "damaged or unsafe packed data"
 
 
 def judge(rejected: Rejected, config: CorpusConfig) -> Rejected:
@@ -63,7 +70,8 @@ def judge(rejected: Rejected, config: CorpusConfig) -> Rejected:
     if config.bad_lines == "skip":
         return rejected
     place = ":".join([rejected.source, *(str(number) for number in (rejected.line, rejected.column) if number)])
-    raise DataError(place, rejected.reason, "mend it, or leave such pieces out with --bad-lines skip")
+    what = rejected.reason + (f" ({rejected.detail})" if rejected.detail else "")
+    raise DataError(place, what, "mend it, or leave such pieces out with --bad-lines skip")
 
 
 def shorten(raw: str | bytes) -> str:

@@ -16,10 +16,9 @@ from osnowa import files
 from osnowa.corpus.boilerplate import hash_lines
 from osnowa.corpus.cleaning import Change, clean, size
 from osnowa.corpus.config import CorpusConfig
-from osnowa.corpus.documents import RawDocument, Rejected
+from osnowa.corpus.documents import RawDocument, Rejected, read_documents
 from osnowa.corpus.escapes import is_double_escaped
 from osnowa.corpus.parts import PART_DOCUMENTS, finished, pack_hashes, pack_texts, write_part
-from osnowa.corpus.readers import read_documents
 from osnowa.corpus.sources import Source
 from osnowa.corpus.survey import Survey
 from osnowa.corpus.tally import Tally, difference, excerpt
@@ -81,9 +80,14 @@ def read_pieces(
 def _open_pieces(catalog: Path, pieces: Sequence[tuple[int, Any]]) -> Iterator[tuple[Source, Survey, Any]]:
     with catalog.open("rb") as lines:
         for offset, span in pieces:
-            lines.seek(offset)
-            entry = json.loads(lines.readline())
-            yield Source.from_dict(entry["source"]), Survey.from_dict(entry["survey"]), span
+            yield *read_entry(lines, offset), span
+
+
+def read_entry(catalog: BinaryIO, offset: int) -> tuple[Source, Survey]:
+    """A source and its survey from the line of the catalog at `offset`."""
+    catalog.seek(offset)
+    entry = json.loads(catalog.readline())
+    return Source.from_dict(entry["source"]), Survey.from_dict(entry["survey"])
 
 
 def _refuse(item: Rejected, refused: BinaryIO, tally: Tally) -> None:
@@ -109,10 +113,10 @@ def _clean(raw: RawDocument, config: CorpusConfig, tally: Tally, chunks: _Chunks
         again = any(change.rule == earlier.rule for earlier in changes[:number])
         tally.count(tally.removed, change.rule, 0 if again else 1, change.bytes_removed())
         tally.show(change.rule, raw.source, raw.line, partial(_show_change, raw, change))
-    if text:
+    if text and not text.isspace():
         chunks.add(text, raw, hash_lines(text, config))
     else:
-        tally.count(tally.dropped, EMPTY, 1, 0)
+        tally.count(tally.dropped, EMPTY, 1, size(text))
         tally.show(EMPTY, raw.source, raw.line, lambda: _place(raw, excerpt=excerpt(raw.text)))
 
 

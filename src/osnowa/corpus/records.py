@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from osnowa.corpus.lines import Lines
-from osnowa.corpus.raw import LONGEST_RAW, RawDocument, Rejected, judge, shorten
+from osnowa.corpus.raw import LONGEST_RAW, TOO_LONG, RawDocument, Rejected, judge, shorten
 
 if TYPE_CHECKING:
     from osnowa.corpus.config import CorpusConfig
@@ -19,11 +20,11 @@ _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 
 
 class RecordError(Exception):
-    """Why a piece of JSON is refused, and at which character of it (from 0)."""
+    """Why a piece of JSON is refused (a fixed phrase and a detail), and at which character of it (from 0)."""
 
-    def __init__(self, reason: str, offset: int = 0) -> None:
+    def __init__(self, reason: str, detail: str = "", offset: int = 0) -> None:
         super().__init__(reason)
-        self.reason, self.offset = reason, offset
+        self.reason, self.detail, self.offset = reason, detail, offset
 
 
 def parse(text: str) -> Any:
@@ -37,7 +38,7 @@ def parse(text: str) -> Any:
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise RecordError(f"is no sound JSON ({error.msg})", error.pos) from None
+        raise RecordError("is no sound JSON", error.msg, error.pos) from None
 
 
 def _check_depth(text: str) -> None:
@@ -47,7 +48,7 @@ def _check_depth(text: str) -> None:
         if token in "[{":
             depth += 1
             if depth > DEEPEST:
-                raise RecordError(f"is nested more than {DEEPEST} levels deep", match.start())
+                raise RecordError("is nested too deeply", f"more than {DEEPEST} levels", match.start())
         elif token in "]}":
             depth -= 1
 
@@ -55,18 +56,18 @@ def _check_depth(text: str) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise RecordError(f"has the key {next(name for name in names if names.count(name) > 1)!r:.60} twice")
+        names = Counter(name for name, _ in pairs)
+        raise RecordError("has a key twice", shorten(names.most_common(1)[0][0])[:60])
     return found
 
 
 def _constant(name: str) -> Any:
-    raise RecordError(f"holds {name}, which is no JSON")
+    raise RecordError("holds NaN or Infinity", name)
 
 
 def _integer(digits: str) -> int:
     if len(digits) > _LONGEST_NUMBER:
-        raise RecordError(f"holds a number of {len(digits):,} digits")
+        raise RecordError("holds an endless number", f"{len(digits):,} digits")
     return int(digits)
 
 
@@ -81,15 +82,15 @@ def get_text(value: Any, column: str | None) -> str:
     """
     if column is None:
         if not isinstance(value, str):
-            raise RecordError(f"is {_KINDS[type(value)]}, not a string as the others")
+            raise RecordError("is not a string as the others", f"it is {_KINDS[type(value)]}")
         return value
     if not isinstance(value, dict):
-        raise RecordError(f"is {_KINDS[type(value)]}, not an object")
+        raise RecordError("is not an object", f"it is {_KINDS[type(value)]}")
     if column not in value:
-        raise RecordError(f"has no field {column} (its fields: {', '.join(value)[:200] or 'none'})")
+        raise RecordError("has no text field", f"{column} is not among {', '.join(value)[:200] or 'none'}")
     text = value[column]
     if not isinstance(text, str):
-        raise RecordError(f"field {column} is {_KINDS[type(text)]}, not text")
+        raise RecordError("its text field is not text", f"{column} is {_KINDS[type(text)]}")
     return text
 
 
@@ -136,8 +137,8 @@ def read_json_lines(
             if index == len(lines) - 1 and not event.ends:
                 partial, partial_size = line[: config.max_record_characters], size
             elif size > config.max_record_characters:
-                reason = f"the line has {size:,} characters; at most {config.max_record_characters:,} are read"
-                yield judge(Rejected(source, event.number + index, 0, reason, shorten(line), size), config)
+                detail = f"{size:,} characters; at most corpus.max_record_characters = {config.max_record_characters:,}"
+                yield judge(Rejected(source, event.number + index, 0, TOO_LONG, shorten(line), size, detail), config)
             elif line and not line.isspace():
                 yield read_record(line, column, config, source, event.number + index, 1)
 
@@ -156,4 +157,5 @@ def read_record(
         above = text.count("\n", 0, error.offset)
         place = error.offset - text.rfind("\n", 0, error.offset) if above else first_column + error.offset
         size = len(text.encode("utf-8", "surrogatepass"))
-        return judge(Rejected(source, line + above, place, error.reason, shorten(text[:LONGEST_RAW]), size), config)
+        raw = shorten(text[:LONGEST_RAW])
+        return judge(Rejected(source, line + above, place, error.reason, raw, size, error.detail), config)

@@ -69,7 +69,7 @@ class Stages:
         total, done = sum(sizes), 0
         self.report(Progress(phase, 0, total, unit))
         tasks = _Tasks(action, make, len(sizes))
-        for size, result in zip(sizes, workers.run(_MODULE, tasks, self.num_workers), strict=True):
+        for size, result in zip(sizes, workers.run(_MODULE, tasks, max(1, self.num_workers)), strict=True):
             done += size
             self.report(Progress(phase, done, total, unit))
             yield result

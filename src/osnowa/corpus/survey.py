@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from osnowa.corpus import html, parquet, tables
+from osnowa.corpus.binary import find_binary
 from osnowa.corpus.columns import choose_column
 from osnowa.corpus.content import LINE_ENDS, read_events
-from osnowa.corpus.encodings import Transcoded, check_encoding, find_binary, find_bom, guess_wide
+from osnowa.corpus.encodings import Transcoded, check_encoding, find_bom, guess_wide
 from osnowa.corpus.findings import Source
 from osnowa.corpus.json_array import read_elements
 from osnowa.corpus.lines import read_cells
@@ -54,7 +55,7 @@ class Survey:
     ] = ()  # of each cell: number of its first line, and whether a block goes on there
     row_groups: tuple[int, ...] = ()  # of a Parquet file: bytes of the text column in each
     notes: tuple[str, ...] = ()
-    refused: str | None = None  # why nothing of the source is read; its one Rejected says the same
+    refused: str | None = None  # why nothing of the source is read (the note says more); its one Rejected says the same
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -82,7 +83,7 @@ def survey(source: Source, config: CorpusConfig) -> Survey:
         return _complete(source, config, *_survey_bytes(source, config))
     except SourceError as error:
         if config.bad_lines == "skip" or (isinstance(error, PackedError) and source.kind == "zip_member"):
-            return Survey(source.name, size=source.size, document="file", refused=error.what)
+            return Survey(source.name, size=source.size, document="file", refused=error.kind, notes=(error.what,))
         place = f"{source.name}:{error.line}" if error.line else source.name
         raise DataError(place, error.what, error.instead or "mend or remove it") from None
 
@@ -121,7 +122,8 @@ def _survey_bytes(source: Source, config: CorpusConfig) -> tuple[Survey, Measure
             lines=measure.lines,
             blank_lines=measure.blank_lines,
             longest_line=measure.longest_line,
-            cells=measure.cells if encoding == "utf-8" else (),
+            # Broken lines can't be told from others here, so a source with damage is not cut.
+            cells=measure.cells if encoding == "utf-8" and measure.first_invalid(0) is None else (),
             notes=tuple(notes),
         )
     return found, measure

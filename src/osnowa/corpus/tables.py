@@ -41,9 +41,10 @@ class Dialect:
         names = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
         if self.delimiter == _NONE:
             return f"one column, {self.text_column}" if self.header else "one column without a name"
+        text = f"column {self.text_column}" if self.header else self.text_column
         header = "the first row names the columns" if self.header else "no row of names"
         quotes = "cells may be quoted" if self.quoted else "quotes are part of the text"
-        return f"cells parted by {names[self.delimiter]}, {quotes}, {header}; the text is column {self.text_column}"
+        return f"cells parted by {names[self.delimiter]}, {quotes}, {header}; the text is {text}"
 
 
 def find_dialect(sample: str, form: str, wanted: str | None) -> Dialect:
@@ -180,16 +181,18 @@ def read_table(
         lines.begin_row()
         try:
             row = next(reader, None)
-            problem = "" if row is None or len(row) in (0, width) else f"has {len(row)} cells, not {width}"
+            problem = "" if row is None or len(row) in (0, width) else "has a wrong number of cells"
+            detail = f"{len(row or ())}, not {width}"
         except csv.Error as error:
-            row, problem = [], str(error)
+            row, problem, detail = [], "is no row", str(error)
             reader = _reader(lines, dialect.delimiter, dialect.quoted, strict=False)
         yield from (judge(rejected, config) for rejected in lines.rejected)
         lines.rejected.clear()
         start = lines.number - len(lines.taken) + 1
         if problem:
             raw = "".join(lines.taken)
-            yield judge(Rejected(source, start, 0, problem, shorten(raw), len(raw.encode("utf-8", "replace"))), config)
+            size = len(raw.encode("utf-8", "surrogatepass"))
+            yield judge(Rejected(source, start, 0, problem, shorten(raw), size, detail), config)
         elif row is None:
             return
         elif header and row:

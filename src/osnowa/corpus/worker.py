@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from osnowa import workers
+from osnowa import files, workers
 from osnowa.corpus.config import CorpusConfig
+from osnowa.corpus.documents import spans
 from osnowa.corpus.judging import judge_chunk
-from osnowa.corpus.readers import spans
-from osnowa.corpus.reading import read_pieces
-from osnowa.corpus.sources import Source
+from osnowa.corpus.reading import read_entry, read_pieces
+from osnowa.corpus.sources import Source, check_unchanged
 from osnowa.corpus.survey import survey
+from osnowa.errors import DataError
 
 
 def survey_sources(
@@ -31,7 +33,26 @@ def survey_sources(
     return entries
 
 
-ACTIONS: dict[str, Callable[..., Any]] = {"survey": survey_sources, "read": read_pieces, "judge": judge_chunk}
+def check_sources(name: str, catalog: str, offsets: Sequence[int]) -> None:
+    """Compare the files of sources (offsets of their lines in `catalog`) with what the survey saw, byte for byte.
+
+    Raises:
+        DataError: one was changed or deleted meanwhile.
+    """
+    with Path(catalog).open("rb") as lines:
+        for offset in offsets:
+            source, found = read_entry(lines, offset)
+            check_unchanged(source)
+            if source.kind == "file" and files.sha256(Path(source.path)) != found.sha256:
+                raise DataError(source.name, "changed while it was being read", "leave it alone and run again")
+
+
+ACTIONS: dict[str, Callable[..., Any]] = {
+    "survey": survey_sources,
+    "read": read_pieces,
+    "check": check_sources,
+    "judge": judge_chunk,
+}
 
 if __name__ == "__main__":
     workers.serve(ACTIONS)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from osnowa.data.batch import Place, Rows, RowSequence
-from osnowa.data.plan import IS_NEXT, NOT_ASKED, NOT_NEXT, Plan, make_plan
+from osnowa.data.plan import IS_NEXT, NOT_ASKED, NOT_NEXT, Accounting, Plan, make_plan
 from osnowa.data.store import TokenSplit, TokenStore
 
 __all__ = [
     "IS_NEXT",
     "NOT_ASKED",
     "NOT_NEXT",
+    "Accounting",
     "Place",
     "Plan",
     "RowSequence",

@@ -17,7 +17,8 @@ from osnowa.data.order import permutation
 from osnowa.data.store import TokenSplit
 
 I64 = NDArray[np.int64]
-# Planned at once. Rows of 64 take most: 170 MB while a block is planned, 60 MB while it is shown (two are kept).
+# Planned at once. Rows of 64 take most: 200 MB and 3 s while a block is planned, 60 MB while it is shown (two are kept);
+# 10^9 tokens as one block would take 3 GB.
 BLOCK_TOKENS = 1 << 26
 _CHUNKS_A_BLOCK = 64
 

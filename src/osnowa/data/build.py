@@ -10,10 +10,9 @@ import numpy as np
 
 from osnowa import files, workers
 from osnowa.corpus import Corpus, Progress
-from osnowa.data.store import SPLITS, TokenStore, token_dtype
+from osnowa.data.store import COUNTS, SPLITS, TokenStore, token_dtype
 from osnowa.tokenizer import Tokenizer
 
-_KINDS = ("tokens", "sentences", "documents")
 _COPY = 1 << 22
 
 
@@ -52,7 +51,7 @@ def build_store(
         }
         for part in range(corpus.num_parts)
     ]
-    counts = {split: {"tokens": 0, "sentences": 0, "documents": 0, "bytes": 0, "unknown": 0} for split in SPLITS}
+    counts = {split: dict.fromkeys(COUNTS, 0) for split in SPLITS}
     for done, answer in enumerate(workers.run("osnowa.data.worker", tasks, num_workers), start=1):
         progress(Progress("encode", done, len(tasks), "parts"))
         for split in SPLITS:

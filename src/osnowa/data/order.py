@@ -24,14 +24,14 @@ _AT_ONCE = 1 << 13  # counters that stay in a core's cache together: a million t
 
 def philox(counter: tuple[U64, ...], key: tuple[int, int]) -> tuple[U64, ...]:
     """Four 32-bit numbers (held in uint64) for each 4 x 32-bit counter; the four counters broadcast together."""
-    shape = np.broadcast_shapes(*(np.shape(part) for part in counter))
+    shape = np.broadcast(*counter).shape
     numbers = np.empty((4, *shape), dtype=np.uint64)
     for row, part in enumerate(counter):
         numbers[row] = part
     flat = numbers.reshape(4, -1)
     for start in range(0, flat.shape[1], _AT_ONCE):
         _rounds(flat[:, start : start + _AT_ONCE], _round_keys(key))
-    return tuple(numbers)
+    return tuple(numbers[row, ...] for row in range(4))
 
 
 def _rounds(numbers: U64, keys: tuple[tuple[U64, U64], ...]) -> None:
@@ -53,7 +53,9 @@ def _rounds(numbers: U64, keys: tuple[tuple[U64, U64], ...]) -> None:
 
 @functools.lru_cache(maxsize=256)
 def _round_keys(key: tuple[int, int]) -> tuple[tuple[U64, U64], ...]:
-    words = [[(start + turn * step) & 0xFFFFFFFF for start, step in zip(key, _WEYL, strict=True)] for turn in range(_ROUNDS)]
+    words = [
+        [(start + turn * step) & 0xFFFFFFFF for start, step in zip(key, _WEYL, strict=True)] for turn in range(_ROUNDS)
+    ]
     return tuple((np.array(k0, dtype=np.uint64), np.array(k1, dtype=np.uint64)) for k0, k1 in words)
 
 
@@ -67,18 +69,14 @@ def key_of(seed: int, purpose: str) -> tuple[int, int]:
 def draw(seed: int, purpose: str, epoch: I64 | int, index: I64 | int, lane: I64 | int = 0) -> tuple[U64, ...]:
     """Four independent 32-bit numbers at each (epoch, index, lane), which broadcast; index may use 64 bits, lane 32."""
     where = np.asarray(index).astype(np.uint64)
-    counter = (
-        np.asarray(lane).astype(np.uint64) & _LOW,
-        where & _LOW,
-        where >> _HALF,
-        np.asarray(epoch).astype(np.uint64) & _LOW,
-    )
-    return philox(counter, key_of(seed, purpose))
+    words = (np.asarray(lane).astype(np.uint64) & _LOW, where & _LOW, where >> _HALF)
+    counter = (*words, np.asarray(epoch).astype(np.uint64) & _LOW)
+    return philox(tuple(map(np.asarray, counter)), key_of(seed, purpose))
 
 
 def below(numbers: U64, bound: I64 | int) -> I64:
     """32-bit numbers scaled to 0 .. bound-1 (multiply and shift; the bias is under bound / 2^32)."""
-    return ((numbers * np.asarray(bound).astype(np.uint64)) >> _HALF).astype(np.int64)
+    return np.asarray((numbers * np.asarray(bound).astype(np.uint64)) >> _HALF).astype(np.int64)
 
 
 def permutation(size: int, seed: int, purpose: str, epoch: int, first: int = 0) -> I64:

@@ -6,7 +6,7 @@ function of (seed, epoch, block) and the token store.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ class Accounting:
     is_next: int  # pairs by what is asked
     not_next: int
     not_asked: int  # pairs and single spans without a question
+
+    def __add__(self, other: Accounting) -> Accounting:
+        return Accounting(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True)

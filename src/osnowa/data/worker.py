@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from osnowa import files, workers
 from osnowa.corpus import open_corpus
-from osnowa.data.store import SPLITS, token_dtype
+from osnowa.data.store import COUNTS, SPLITS, token_dtype
 from osnowa.tokenizer import Tokenizer
 
 _BATCH_CHARACTERS = 1 << 20  # text encoded at once: bounds memory, long enough for the library's speed
@@ -25,11 +25,12 @@ class _Spool:
         self.tokens, self.sentences, self.documents = (
             files.open_new(folder / f"{split}-{part:06d}.{kind}") for kind in ("tokens", "sentences", "documents")
         )
-        self.counts = {"tokens": 0, "sentences": 0, "documents": 0, "bytes": 0, "unknown": 0}
+        self.counts = dict.fromkeys(COUNTS, 0)
 
     def add(self, ids: NDArray[np.int64], lengths: NDArray[np.int64], num_bytes: int, unknown: int) -> None:
         lengths = lengths[lengths > 0]
         if not len(lengths):
+            self.counts["empty"] += 1
             return
         self.tokens.write(ids.astype(self.dtype).tobytes())
         self.sentences.write(lengths.astype("<i8").tobytes())

@@ -15,11 +15,11 @@ def choose_family(config: ModelConfig) -> Family:
     """The class that holds a model of this shape; ask before training.
 
     Raises:
-        SettingsError: none does; lists for each class what would have to be otherwise.
+        SettingsError: none does; lists what would have to be otherwise for the nearest.
     """
-    misfits = {family.class_name(config): family.misfits(config) for family in FAMILIES.values()}
-    for family in FAMILIES.values():
-        if not misfits[family.class_name(config)]:
-            return family
-    needs = "; ".join(f"{name} needs {', '.join(wrong)}" for name, wrong in misfits.items())
-    raise SettingsError("model", "no class of Hugging Face transformers has this shape", needs)
+    misfits = {family: family.misfits(config) for family in FAMILIES.values()}
+    nearest = min(misfits, key=lambda family: len(misfits[family]))
+    if misfits[nearest]:
+        needs = f"the nearest, {nearest.class_name(config)}, needs {', '.join(misfits[nearest])}"
+        raise SettingsError("model", "no class of Hugging Face transformers has this shape", needs)
+    return nearest

@@ -67,9 +67,9 @@ class Outcome:
     """Sums over a batch, not means: accumulation divides by the whole batch's counts."""
 
     masked_loss: Float[Tensor, ""]
-    next_sentence_loss: Float[Tensor, ""]
+    next_sentence_loss: Float[Tensor, ""]  # 0 when no pair was asked
     num_masked: int
-    num_pairs: int
+    num_pairs: int  # 0 too when the model has no next-sentence head
     masked_right: int = 0
     pairs_right: int = 0
 
@@ -87,13 +87,14 @@ class EncoderObjective:
         vocab_size: int,
         continues_word: NDArray[np.bool_],
     ) -> None:
-        self.config, self.seed, self.mask, self.continues_word = config, seed, mask, continues_word
+        self.config, self.masking, self.seed, self.mask = config, config.masking, seed, mask
+        self.continues_word = continues_word
         self.ordinary = np.setdiff1d(np.arange(vocab_size), np.array(sorted(special_ids)))
 
     def batch(self, rows: Rows) -> Batch:
         """Hide tokens of `rows`, as (seed, epoch, row number) say."""
-        hidden, leader = choose(rows, self.config.masking, self.seed, self.continues_word)
-        shown = replace(rows, hidden, leader, self.config.masking, self.seed, mask=self.mask, ordinary=self.ordinary)
+        hidden, leader = choose(rows, self.masking, self.seed, self.continues_word)
+        shown = replace(rows, hidden, leader, self.masking, self.seed, mask=self.mask, ordinary=self.ordinary)
         selected = np.flatnonzero(hidden.ravel())
         layout = Layout(torch.from_numpy(rows.positions), torch.from_numpy(rows.document_ids))
         arrays = (selected, rows.tokens.ravel()[selected], rows.first, rows.is_next)
@@ -102,14 +103,20 @@ class EncoderObjective:
     def outcome(self, model: Transformer, batch: Batch, *, count_right: bool = False) -> Outcome:
         """Encoder, heads, logits and losses. The vocabulary head sees the hidden places only."""
         hidden = model.encode(batch.tokens, batch.layout, batch.segments).flatten(0, 1)
-        logits = model.head(hidden.index_select(0, batch.selected))
+        logits = _wide(model.head(hidden.index_select(0, batch.selected)))
         masked = F.cross_entropy(logits, batch.labels, reduction="sum")
-        pair_logits, next_sentence = None, masked.new_zeros(())
-        if model.next_sentence is not None and len(batch.first):
-            pair_logits = model.next_sentence(hidden.index_select(0, batch.first))
-            next_sentence = F.cross_entropy(pair_logits.float(), batch.is_next, reduction="sum")
-        right = pairs_right = 0
+        next_sentence, num_pairs, right, pairs_right = masked.new_zeros(()), 0, 0, 0
         if count_right:
             right = int((logits.argmax(-1) == batch.labels).sum())
-            pairs_right = 0 if pair_logits is None else int((pair_logits.argmax(-1) == batch.is_next).sum())
-        return Outcome(masked, next_sentence, len(batch.labels), len(batch.first), right, pairs_right)
+        if model.next_sentence is not None and len(batch.first):
+            num_pairs = len(batch.first)
+            verdicts = _wide(model.next_sentence(hidden.index_select(0, batch.first)))
+            next_sentence = F.cross_entropy(verdicts, batch.is_next, reduction="sum")
+            if count_right:
+                pairs_right = int((verdicts.argmax(-1) == batch.is_next).sum())
+        return Outcome(masked, next_sentence, len(batch.labels), num_pairs, right, pairs_right)
+
+
+def _wide(logits: Tensor) -> Tensor:
+    """At least float32: a sum of losses in bfloat16 would keep two digits."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

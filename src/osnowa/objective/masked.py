@@ -59,7 +59,9 @@ def choose(
     np.copyto(order_key, _LAST, where=rows.special)
     limit = np.sort(order_key, axis=1)[np.arange(num_rows), wanted - 1]
     hidden = (order_key <= limit[:, None]) & ~rows.special
-    return hidden, np.broadcast_to(column, hidden.shape)
+    leader = np.empty(hidden.shape, dtype=np.int64)
+    leader[:] = column
+    return hidden, leader
 
 
 def _choose_words(
@@ -67,29 +69,23 @@ def _choose_words(
 ) -> tuple[NDArray[np.bool_], I64]:
     """The same by words: in each row words in random order, until there are `wanted` tokens."""
     num_rows, length = rows.tokens.shape
+    column, row_begin = np.arange(length), np.arange(num_rows)[:, None] * length
     ordinary = ~rows.special
     starts = ordinary & ~continues_word[rows.tokens]
-    starts[:, 1:] |= ordinary[:, 1:] & rows.special[:, :-1]  # the rest of a word whose beginning is in another span
-    begin = np.flatnonzero(starts.ravel())
-    row, leader = np.divmod(begin, length)
-    word = np.cumsum(starts.ravel()) - 1
-    size = np.bincount(word[ordinary.ravel()], minlength=len(begin))
+    starts[:, 1:] |= ordinary[:, 1:] & rows.special[:, :-1]  # what goes on from another span is a word here
+    leader = np.maximum.accumulate(np.where(starts, column, 0), axis=1)
+    word = row_begin + leader
+    size = np.bincount(word[ordinary], minlength=word.size)  # at the place of each word's first token
 
-    order = np.lexsort((leader, keys[row, leader], row))
-    after = np.cumsum(size[order])
-    before = after - size[order]
-    row_begin = np.searchsorted(row, row, side="left")
-    base = np.concatenate((np.zeros(1, np.int64), after))[row_begin]
-    before, after = before - base, after - base
-    chance = draw(seed, "mask last word", rows.epochs, rows.numbers)[0] / 2.0**32
-    fits = np.clip(wanted[row] - before, 0, None) / (after - before)
-    chosen = np.zeros(len(begin), dtype=bool)
-    chosen[order] = (fits > chance[row]) | (before == 0)
-    hidden = ordinary.copy()
-    hidden[ordinary] = chosen[word[ordinary.ravel()]]
-    leaders = np.zeros(rows.tokens.shape, dtype=np.int64)
-    leaders[ordinary] = leader[word[ordinary.ravel()]]
-    return hidden, leaders
+    order_key = (keys << _PLACE_BITS) | column.astype(np.uint64)
+    np.copyto(order_key, _LAST, where=~starts)
+    order = row_begin + np.argsort(order_key, axis=1)
+    pieces = size[order]
+    before = np.cumsum(pieces, axis=1) - pieces
+    chance = draw(seed, "mask last word", rows.epochs, rows.numbers)[0][:, None] / 2.0**32
+    chosen = np.zeros(word.size, dtype=bool)
+    chosen[order.ravel()] = (((wanted[:, None] - before) > chance * pieces) | (before == 0)).ravel()
+    return chosen[word] & ordinary, leader
 
 
 def replace(

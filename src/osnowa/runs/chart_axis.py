@@ -71,7 +71,9 @@ def widen(values: list[float], *, scale: Scale, from_zero: bool) -> tuple[float,
     low, high = min(values), max(values)
     if scale == "log":
         return low / 1.15, high * 1.15
-    if from_zero:
-        return min(0.0, low), (high * 1.08 if high > 0 else 1.0)
-    air = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    if from_zero and low >= 0:
+        return 0.0, (high * 1.08 if high > 1e-30 else 1.0)
+    air = (high - low) * 0.06
+    if air <= 1e-9 * max(abs(low), abs(high)):  # all the same
+        air = max(abs(high) * 0.1, 1e-3)
     return low - air, high + air

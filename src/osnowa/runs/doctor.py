@@ -145,7 +145,7 @@ def describe(prepared: Prepared, figures: dict[str, Any]) -> dict[str, list[tupl
     sections: dict[str, list[tuple[str, str]]] = {"Sources": []}
     for source in ledger["sources"][:20]:
         sections["Sources"].append(
-            (source["name"], f"{source.get('encoding', '')}; {source.get('explanation') or source.get('document', '')}")
+            (source["name"], f"{source.get('encoding', '')}; {source.get('because') or source.get('document', '')}")
         )
         sections["Sources"].extend(("", str(note)) for note in source.get("notes", []))
     more = ledger.get("num_sources", 0) - 20
@@ -170,7 +170,7 @@ def describe(prepared: Prepared, figures: dict[str, Any]) -> dict[str, list[tupl
         ("training / held out", f"{figures['train_tokens']:,} / {figures['held_out_tokens']:,} tokens"),
         ("sentences", f"{figures['sentences']:,}, half of them up to {figures['median_sentence_tokens']:.0f} tokens"),
     ]
-    for language, row in figures["fertility"]["languages"].items():
+    for language, row in figures["fertility"].items():
         sections["Tokens"].append(
             (f"tokens per word ({language})", f"{row['tokens_per_word']:.2f}, unknown {row['unknown_share']:.2%}")
         )
@@ -203,7 +203,7 @@ def advise(prepared: Prepared, recipe: Recipe, figures: dict[str, Any]) -> list[
                 f"{copies:,} of {documents['in']:,}",
             )
         )
-    for language, row in figures["fertility"]["languages"].items():
+    for language, row in figures["fertility"].items():
         if row["unknown_share"] > 0.01:
             found.append(
                 Advice(

@@ -52,8 +52,7 @@ def prepare(
         OsnowaError: `out` is as it was.
     """
     workers = num_workers or len(os.sched_getaffinity(0))
-    files.remove(workspace)
-    files.make_folder(workspace)
+    files.make_folder(workspace)  # what a killed call left there is taken up again
     corpus = collect(inputs, recipe.corpus, workspace / "corpus", num_workers=workers, progress=progress)
     learned = tokenizer or learn_tokenizer(corpus, recipe, progress)
     learned.require(ENCODER_TOKENS)
@@ -66,7 +65,7 @@ def prepare(
         "tokenizer-report.json": files.json_text(notes),
         "rejected.jsonl": rejected.read_bytes() if rejected.exists() else b"",
     }
-    sources = fingerprint_inputs(inputs, recipe.corpus)
+    sources = fingerprint_inputs(inputs, recipe.corpus, workspace)
     store = build_store(
         corpus,
         learned,
@@ -130,15 +129,25 @@ def sample_by_language(corpus: Corpus) -> Iterator[tuple[str, str]]:
 
 def store_key(sources: Any, recipe: Recipe, tokenizer: Tokenizer) -> str:
     """SHA-256 of all that decides the tokens: contents of the sources, corpus settings, tokenizer, code version."""
-    contents = [(source["name"], source["sha256"]) for source in sources["sources"]]
+    contents = [(name, source["sha256"]) for name, source in sources.items()]
     parts = [DATA_VERSION, contents, recipe.values()["corpus"], tokenizer.fingerprint]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def inputs_now(inputs: Sequence[str], recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every source as it is now.
+
+    Raises:
+        OsnowaError: as reading them would.
+    """
+    with files.scratch() as scratch:
+        return fingerprint_inputs(inputs, recipe.corpus, scratch)
+
+
 def changed_inputs(old: Any, new: Any) -> list[str]:
     """Readable lines: which source was added, removed or changed."""
-    before = {source["name"]: source["sha256"] for source in old["sources"]}
-    after = {source["name"]: source["sha256"] for source in new["sources"]}
+    before = {name: source["sha256"] for name, source in old.items()}
+    after = {name: source["sha256"] for name, source in new.items()}
     lines = [f"{name}: removed" for name in before.keys() - after.keys()]
     lines += [f"{name}: added" for name in after.keys() - before.keys()]
     lines += [f"{name}: changed" for name in before.keys() & after.keys() if before[name] != after[name]]
@@ -211,7 +220,7 @@ def prepare_into(
     tokenizer = read_tokenizer(recipe.run.tokenizer) if recipe.run.tokenizer is not None else None
     if is_prepared(out):
         old = open_prepared(out)
-        now = fingerprint_inputs(inputs, recipe.corpus, known=old.store.facts["inputs"])
+        now = inputs_now(inputs, recipe)
         settings = {name: recipe.values()[name] for name in ("corpus", "tokenizer")}
         same_tokenizer = tokenizer is None or tokenizer.fingerprint == old.tokenizer.fingerprint
         if (

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from osnowa import __version__, files
-from osnowa.corpus import fingerprint_inputs
 from osnowa.data import Place
 from osnowa.errors import DamagedError, InterruptedRun, SettingsError, StoppedError, UsageError
 from osnowa.exchange import model_card, write_folder
@@ -22,6 +21,7 @@ from osnowa.runs.prepare import (
     changed_inputs,
     check_target,
     data_folder,
+    inputs_now,
     is_prepared,
     open_prepared,
     prepare,
@@ -229,7 +229,7 @@ class _Session:
                 self.refuse_data([f"{store}: holds another prepared corpus"])
             return
         facts = self.prepared.store.facts
-        now = fingerprint_inputs(self.recipe.run.text, self.recipe.corpus, known=facts["inputs"])
+        now = inputs_now(self.recipe.run.text, self.recipe)
         lines = changed_inputs(facts["inputs"], now)
         lines += difference({"corpus": facts["settings"]["corpus"]}, {"corpus": self.recipe.values()["corpus"]})
         if lines:

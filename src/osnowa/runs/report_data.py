@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -147,12 +146,14 @@ def _in_order(records: Iterable[Record]) -> list[Record]:
 
 # --- careful looks into JSON ---
 
+_LARGEST = 1e100  # no run counts or loses that much; also refuses infinity and not-a-number
+
 
 def number(value: object, *path: str) -> float | int | None:
-    """The finite number at `path` inside nested objects, or None."""
+    """The number at `path` inside nested objects; None where there is none that means anything."""
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _LARGEST:
         return None
     return value
 

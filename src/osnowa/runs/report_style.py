@@ -6,7 +6,7 @@ from osnowa.runs.report_html import Html
 
 _LIGHT = """
   --paper: #fbfaf6; --card: #ffffff; --ink: #1d2125; --soft: #5d656d; --hair: #dfdbd1; --faint: #efece4;
-  --held: #0b6b75; --train: #b06f10; --plain: #45505a; --warn: #a2341f; --wash: #e8f1f1;
+  --held: #0b6b75; --train: #935a08; --plain: #45505a; --warn: #a2341f; --wash: #e8f1f1;
 """
 _DARK = """
   --paper: #14171a; --card: #1a1e22; --ink: #e6e8ea; --soft: #9ba4ad; --hair: #30363d; --faint: #23282d;

@@ -22,8 +22,8 @@ REGEXES: dict[Split, str] = {
     "llama-bpe": _CONTRACTIONS + r"\p{N}{1,3}" + _REST,
     "qwen2": _CONTRACTIONS + r"\p{N}" + _REST,
 }
-# A word-piece decoder puts a space before every word. Those that nobody writes are taken back, in any language; the
-# library's own clean-up would also turn "do not" into "don't".
+# A word-piece decoder puts a space before every word. Those that nobody writes are taken back; the library's own
+# clean-up knows four marks and English contractions.
 _CLOSING, _OPENING = ".,;:!?…)]}”»%", "([{„«"
 
 

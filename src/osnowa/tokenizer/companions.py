@@ -12,13 +12,11 @@ def tokenizer_config(tokenizer: Tokenizer, *, max_length: int, segments: bool) -
 
     The class name is the one that transformers 4 and 5 both load; without `model_input_names` it returns no segments.
     """
-    added = tokenizer.added_tokens()
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": max_length,
         "model_input_names": ["input_ids", *(["token_type_ids"] if segments else []), "attention_mask"],
         "clean_up_tokenization_spaces": False,
-        "added_tokens_decoder": {str(index): token for index, token in sorted(added.items())},
         **special_tokens_map(tokenizer),
     }
 

@@ -139,12 +139,6 @@ class Tokenizer:
     def unk(self) -> int:
         return self._special("unk")
 
-    def added_tokens(self) -> dict[int, dict[str, object]]:
-        """The special and other added tokens by id, with their flags, as Hugging Face writes them."""
-        flags = ("content", "lstrip", "normalized", "rstrip", "single_word", "special")
-        found = self._engine.get_added_tokens_decoder()
-        return {int(index): {flag: getattr(token, flag) for flag in flags} for index, token in found.items()}
-
     # --- text to ids --------------------------------------------------------------------------------------------
 
     def encode(self, text: str) -> list[int]:

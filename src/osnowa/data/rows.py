@@ -1,0 +1,111 @@
+"""Rows as a type, and samples written side by side into them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osnowa.data.plan import offsets
+from osnowa.data.samples import NOT_ASKED, Samples
+
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows before masking. Padding has token `pad`, document 0; positions start at 0 in each document of a row."""
+
+    tokens: I64  # [rows, row_length]
+    positions: I64
+    document_ids: I64
+    segments: I64
+    special: NDArray[np.bool_]  # [CLS], [SEP] and padding: never hidden, never asked
+    first: I64  # flat places of the [CLS] tokens of pairs with a label
+    is_next: I64  # their labels: 0 next, 1 not
+    numbers: I64  # [rows] the row's number in its epoch
+    epochs: I64  # [rows]
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens that are not padding."""
+        return int((self.document_ids > 0).sum())
+
+    @classmethod
+    def join(cls, parts: Sequence[Rows]) -> Rows:
+        """One after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        joined = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)}
+        shift = np.cumsum([0] + [part.tokens.size for part in parts])
+        joined["first"] = np.concatenate([part.first + by for part, by in zip(parts, shift, strict=False)])
+        return cls(**joined)
+
+
+@dataclass(frozen=True)
+class Specials:
+    """The tokens that a tokenizer reserves for the shape of a row."""
+
+    cls: int
+    sep: int
+    pad: int
+
+
+def write_rows(
+    tokens: NDArray[np.uint16] | NDArray[np.uint32],
+    shown: Samples,
+    counts: I64,
+    row_length: int,
+    specials: Specials,
+    numbers: I64,
+    epoch: int,
+) -> Rows:
+    """Row r with the next `counts[r]` samples, each as [CLS] A [SEP] or [CLS] A [SEP] B [SEP], then padding.
+
+    `tokens` is the store's. No row has more samples than fit.
+    """
+    size = shown.length
+    owner = np.repeat(np.arange(len(counts)), counts)
+    first, before = offsets(counts), offsets(size)  # the first sample of each row; filled places before each sample
+    filled = before[first[1:]] - before[first[:-1]]
+    begin = before[:-1] - before[first[owner]] + owner * row_length  # flat place of each sample's [CLS]
+    b_begin = begin + shown.a_length + 2
+    b_runs = np.where(shown.b_length > 0, shown.b_length + 1, 0)
+
+    # A row is a chain of runs: [CLS] A [SEP] and B [SEP], which may be empty, for each sample, and at its end the padding.
+    at = 2 * np.arange(len(size)) + owner
+    last = 2 * first[1:] + np.arange(len(counts))
+    lengths = _chain(at, last, shown.a_length + 2, b_runs, row_length - filled)
+    in_row = np.arange(1, len(size) + 1) - first[owner]
+    documents = np.repeat(_chain(at, last, in_row, in_row, 0), lengths)
+    segments = np.repeat(_chain(at, last, 0, 1, 0), lengths)
+    real, place = documents > 0, np.arange(len(counts) * row_length)
+    positions = (place - np.repeat(_chain(at, last, begin, begin, 0), lengths)) * real
+    source = place + np.repeat(_chain(at, last, shown.a_start - begin - 1, shown.b_start - b_begin, 0), lengths)
+    ids = tokens.take(source, mode="clip").astype(np.int64)  # clip: what stands at the special places is replaced
+    ids[begin], ids[b_begin - 1], ids[b_begin + b_runs - 1] = specials.cls, specials.sep, specials.sep
+    ids[~real] = specials.pad
+    special = ~real
+    special[begin] = special[b_begin - 1] = special[b_begin + b_runs - 1] = True
+
+    asked, shape = shown.label != NOT_ASKED, (len(counts), row_length)
+    return Rows(
+        ids.reshape(shape),
+        positions.reshape(shape),
+        documents.reshape(shape),
+        segments.reshape(shape),
+        special.reshape(shape),
+        first=begin[asked],
+        is_next=shown.label[asked],
+        numbers=numbers,
+        epochs=np.full(len(counts), epoch),
+    )
+
+
+def _chain(at: I64, last: I64, a_run: I64 | int, b_run: I64 | int, padding: I64 | int) -> I64:
+    """One number for each run of all rows, in order."""
+    runs = np.empty(2 * len(at) + len(last), dtype=np.int64)
+    runs[at], runs[at + 1], runs[last] = a_run, b_run, padding
+    return runs

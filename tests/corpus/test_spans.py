@@ -1,0 +1,165 @@
+"""Spans: whatever the cut, the documents are those of the whole source."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reading import Outcome, json_lines, read, read_text
+
+from osnowa.corpus import documents, lines, text
+from osnowa.corpus.compression import Stream
+from osnowa.corpus.lines import decode_cells, read_cells
+
+# Small pieces of everything that decides where lines, blocks, runs and characters begin and end.
+PIECES = [
+    "a",
+    "bc. ",
+    "ż",
+    "😀",
+    " ",
+    "\t",
+    "\n",
+    "\n\n",
+    "\r\n",
+    "\r",
+    "\u2028",
+    "\u2029",
+    "\x0c",
+    "dłuższe słowa. ",
+    "\u2027",
+]
+WHOLE = 1 << 40
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_cells() -> Iterator[None]:
+    """Cells of 16 bytes, so that short texts have many."""
+    patch = pytest.MonkeyPatch()
+    for module in (lines, documents, text):
+        patch.setattr(module, "GRID", 16)
+    patch.setattr("osnowa.corpus.content.GRID", 16)
+    yield
+    patch.undo()
+
+
+def same(folder: Path, content: bytes, name: str, size: int, **config: object) -> tuple[Outcome, Outcome]:
+    whole = read_text(folder, content, name, size=WHOLE, **config)
+    return whole, read(folder / name, size=size, **config)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("document", ["line", "block", "run"])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pieces=st.lists(st.sampled_from(PIECES), max_size=120), size=st.sampled_from([16, 32, 64]), limit=st.integers(5, 60)
+)
+def test_documents_of_text_do_not_depend_on_the_cut(
+    tmp_path: Path, document: str, pieces: list[str], size: int, limit: int
+) -> None:
+    content = ("x" + "".join(pieces)).encode()
+    unchecked = {"max_document_characters": limit, "run_characters": 40}
+    whole, cut = same(tmp_path, content, "a.txt", size, document=document, unchecked=unchecked)
+    assert cut.documents == whole.documents
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    records=st.lists(st.text(st.sampled_from('aż😀\u2028\n"\\ '), max_size=40), min_size=1, max_size=30),
+    ends=st.sampled_from(["\n", "\r\n", "\n\n"]),
+    size=st.sampled_from([16, 32, 64]),
+)
+def test_documents_of_jsonl_do_not_depend_on_the_cut(tmp_path: Path, records: list[str], ends: str, size: int) -> None:
+    content = ends.join(json.dumps({"text": record}, ensure_ascii=False) for record in records).encode()
+    whole, cut = same(tmp_path, content, "a.jsonl", size)
+    assert whole.texts == records
+    assert cut.documents == whole.documents
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(st.sampled_from([*map(str.encode, PIECES), b"\xff", b"\xe2\x80", b"\xc5"]), max_size=80))
+def test_rejected_lines_do_not_depend_on_the_cut(tmp_path: Path, pieces: list[bytes]) -> None:
+    content = "żółć gęś\n".encode() * 3 + b"".join(pieces)
+    for document in ("line", "block"):
+        whole, cut = same(tmp_path, content, "a.txt", 16, document=document, bad_lines="skip")
+        assert cut.documents == whole.documents
+        assert cut.rejected == whole.rejected
+
+
+class Dripping:
+    """A stream that gives a few bytes at a time, as decompressors do."""
+
+    def __init__(self, content: bytes, portion: int) -> None:
+        self.inner, self.portion = io.BytesIO(content), portion
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self.inner.read(min(self.portion, size))
+
+
+@settings(max_examples=200, deadline=None)
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=120), portion=st.integers(1, 40))
+def test_cells_lose_and_repeat_nothing(pieces: list[str], portion: int) -> None:
+    content = "".join(pieces).encode()
+    stream: Stream = Dripping(content, portion)
+    assert b"".join(raw.data for raw in read_cells(stream, "text")) == content
+
+
+@settings(max_examples=200, deadline=None)
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=120))
+def test_lines_are_those_of_one_rule_and_numbered_from_one(pieces: list[str]) -> None:
+    content = "".join(pieces)
+    plain = content
+    for end in ("\r\n", "\r", "\u2028", "\u2029"):
+        plain = plain.replace(end, "\n")
+    expected = plain.split("\n")
+    if not expected[-1]:
+        expected.pop()
+    found: list[str] = []
+    for batch in decode_cells(read_cells(io.BytesIO(content.encode()), "text"), "text", "a"):
+        assert isinstance(batch, lines.Lines)
+        here = batch.text.split("\n")
+        assert batch.number == len(found) + batch.starts
+        if not batch.starts:
+            found[-1] += here.pop(0)
+        found += here
+    assert found == expected
+
+
+def test_small_compressed_or_whole_file_sources_are_not_cut(tmp_path: Path) -> None:
+    content = b"Wiersz.\n" * 100
+    for name, data, config in (
+        ("a.txt", content[:10], {"document": "line"}),
+        ("a.txt", content, {"document": "file"}),
+        ("a.txt.gz", gzip.compress(content), {"document": "line"}),
+        ("a.txt", content.decode().encode("utf-16"), {"document": "line"}),
+        ("a.csv", b"text\n" + content, {}),
+    ):
+        outcome = read_text(tmp_path, data, name, **config)
+        assert documents.spans(outcome.sources[0], outcome.surveys[0], 16) == [None], name
+    outcome = read_text(tmp_path, content, document="line")
+    assert len(documents.spans(outcome.sources[0], outcome.surveys[0], 16)) == 50
+
+
+def test_a_byte_order_mark_does_not_move_the_cells(tmp_path: Path) -> None:
+    content = json_lines([{"text": f"Tekst {number}."} for number in range(50)])
+    whole = read_text(tmp_path, content, "a.jsonl", size=16)
+    marked = read_text(tmp_path, b"\xef\xbb\xbf" + content, "b.jsonl", size=16)
+    assert marked.texts == whole.texts
+
+
+def test_row_groups_of_parquet_are_each_read_once(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    texts = [f"Tekst {number}." for number in range(1000)]
+    pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet", row_group_size=100)
+    for size, least in ((1, 10), (3000, 3), (WHOLE, 1)):
+        outcome = read(tmp_path / "a.parquet", size=size)
+        assert len(documents.spans(outcome.sources[0], outcome.surveys[0], size)) >= least
+        assert outcome.texts == texts
+        assert [document.line for document in outcome.documents] == list(range(1, 1001))
