@@ -11,8 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from osnowa.exchange import write_folder
-from small_models import random_model, shrink, small_tokenizer
+from small_models import publish_model, random_model, shrink, small_tokenizer
 
 
 class Foreign:
@@ -21,7 +20,7 @@ class Foreign:
     def __init__(self, path: Path, preset: str, **changes: object) -> None:
         config = shrink(preset, vocab_size=small_tokenizer().vocab_size, **changes)
         self.model, self.path = random_model(config, dtype=torch.float32), path
-        write_folder(path, config, dict(self.model.named_parameters()), small_tokenizer(), card="")
+        publish_model(path, self.model)
         (path / "MANIFEST.json").unlink()
 
     @property

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 import texts
+from osnowa import files
+from osnowa.exchange import write_folder
 from osnowa.exchange.families import choose_family
 from osnowa.exchange.family import SpecialIds, parameter_shapes
 from osnowa.model import Layout, ModelConfig, Transformer
@@ -80,3 +83,13 @@ def as_theirs(config: ModelConfig, tensors: dict[str, Tensor]) -> dict[str, Tens
 def small_tokenizer(kind: Literal["wordpiece", "bpe", "unigram"] = "wordpiece") -> Tokenizer:
     """A tokenizer of the tests' own text."""
     return train(texts.documents(), TokenizerConfig(kind=kind, vocab_size=400))
+
+
+def publish_model(
+    folder: Path, model: Transformer, tokenizer: Tokenizer | None = None, card: str = "A card.\n"
+) -> Path:
+    """`model` as a published folder."""
+    weights = {name: each.detach() for name, each in model.named_parameters()}
+    with files.publish(folder, {"kind": "model"}) as work:
+        write_folder(work, model.config, weights, tokenizer or small_tokenizer(), card=card)
+    return folder

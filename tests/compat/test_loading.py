@@ -19,9 +19,9 @@ from transformers import (
     ModernBertForMaskedLM,
 )
 
-from osnowa.exchange import read_folder, write_folder
+from osnowa.exchange import read_folder
 from osnowa.model import Layout, ModelConfig, Transformer
-from small_models import forward, random_model, random_rows, shrink, small_tokenizer
+from small_models import forward, publish_model, random_model, random_rows, shrink, small_tokenizer
 
 VOCABULARY = small_tokenizer().vocab_size
 SHAPES: dict[str, ModelConfig] = {
@@ -69,9 +69,7 @@ FLOAT32 = 2e-5  # relative distance of two orders of summation in float32, three
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Transformer]:
     """A folder, and the model that was written into it."""
     model = random_model(SHAPES[request.param], dtype=torch.float32)
-    folder = tmp_path_factory.mktemp("exchange") / "model"
-    write_folder(folder, model.config, dict(model.named_parameters()), small_tokenizer(), card="A card.\n")
-    return folder, model
+    return publish_model(tmp_path_factory.mktemp("exchange") / "model", model), model
 
 
 def load(kind: Any, folder: Path, unexpected: set[str]) -> Any:
@@ -133,8 +131,7 @@ def test_the_tokenizer_gives_equal_ids_and_segments(written: tuple[Path, Transfo
 def test_other_kinds_of_tokenizer_give_equal_ids(kind: Any, tmp_path: Path) -> None:
     ours = small_tokenizer(kind)
     model = random_model(shrink("encoder-tiny", vocab_size=ours.vocab_size), dtype=torch.float32)
-    write_folder(tmp_path / "model", model.config, dict(model.named_parameters()), ours, card="")
-    theirs = AutoTokenizer.from_pretrained(tmp_path / "model")
+    theirs = AutoTokenizer.from_pretrained(publish_model(tmp_path / "model", model, ours))
     for text in TEXTS:
         assert theirs(text)["input_ids"] == [ours.cls, *ours.encode(text), ours.sep]
 

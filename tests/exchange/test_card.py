@@ -13,8 +13,8 @@ import pytest
 import torch
 import yaml
 
-from osnowa.exchange import model_card, write_folder
-from small_models import random_model, shrink, small_tokenizer
+from osnowa.exchange import model_card
+from small_models import publish_model, random_model, shrink, small_tokenizer
 
 FACTS: dict[str, Any] = {
     "preset": "encoder-mini",
@@ -52,8 +52,10 @@ FACTS: dict[str, Any] = {
         "optimiser": "muon",
         "learning_rate": 0.003,
         "schedule": "wsd",
-        "mask_share": 0.3,
+        "epochs": 1.25,
     },
+    "objective": {"mask_share": 0.3, "held_out_mask_share": 0.15},
+    "rows": {"row_length": 128, "padded_tokens": 10, "dropped_tokens": 2},
     "result": {
         "masked_loss": 4.9123,
         "masked_accuracy": 0.2712,
@@ -120,6 +122,9 @@ def test_norwegian_is_a_language_and_no_boolean() -> None:
         "- Optimiser: muon.",
         "- Learning rate: 0.003.",
         "- 30% of the tokens hidden.",
+        "- 1.25 times over the text.",
+        "- 32 rows of 128 tokens in a batch.",
+        "On the held-out documents, 15% of their tokens hidden, the same in every measurement.",
         "- Machine: A Processor.",
         "| hidden tokens guessed right | 27.1% | 0.0% | 7.1% |",
         "| masked loss (nats for each token) | 4.912 | 9.020 | 6.700 |",
@@ -199,7 +204,7 @@ def test_what_the_card_says_about_transformers_runs(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     card = model_card({**FACTS, "folder": str(folder)})
     model = random_model(shrink("encoder-tiny", vocab_size=small_tokenizer().vocab_size), dtype=torch.float32)
-    write_folder(folder, model.config, dict(model.named_parameters()), small_tokenizer(), card=card)
+    publish_model(folder, model, card=card)
     (snippet,) = re.findall(r"transformers:\n\n```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
     *lines, last = snippet.strip().split("\n")
     with redirect_stdout(io.StringIO()) as out:

@@ -14,9 +14,9 @@ from transformers import BertConfig, ModernBertConfig
 
 from foreign_folder import Foreign
 from osnowa.errors import DamagedError, DataError, InputMissingError, OsnowaError
-from osnowa.exchange import Imported, read_folder, write_folder
+from osnowa.exchange import Imported, read_folder
 from osnowa.model import Layout, Transformer
-from small_models import VOCABULARY, forward, random_rows, small_tokenizer
+from small_models import VOCABULARY, forward, publish_model, random_rows, small_tokenizer
 
 SMALL = {
     "vocab_size": VOCABULARY,
@@ -424,8 +424,7 @@ def test_a_tokenizer_that_is_missing_is_told_and_one_that_does_not_fit_refused(b
 def test_in_a_folder_of_ours_a_changed_file_is_named_and_the_card_may_be_edited(
     name: str, encoder: Foreign, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "ours"
-    write_folder(folder, encoder.model.config, dict(encoder.model.named_parameters()), small_tokenizer(), card="")
+    folder = publish_model(tmp_path / "ours", encoder.model)
     (folder / "README.md").write_text("my own words")
     assert same_as(read_folder(folder), encoder)
     content = bytearray((folder / name).read_bytes())

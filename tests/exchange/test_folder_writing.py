@@ -13,8 +13,8 @@ from safetensors import safe_open
 from osnowa import files
 from osnowa.errors import SettingsError
 from osnowa.exchange import choose_family, read_folder, write_folder
-from osnowa.model import ModelConfig, Transformer
-from small_models import random_model, shrink, small_tokenizer
+from osnowa.model import ModelConfig
+from small_models import publish_model, random_model, shrink, small_tokenizer
 
 VOCABULARY = small_tokenizer().vocab_size
 SHAPES = {
@@ -38,16 +38,10 @@ SHAPES = {
 }
 
 
-def write(folder: Path, model: Transformer, card: str = "A card.\n") -> Path:
-    weights = {name: each.detach() for name, each in model.named_parameters()}
-    write_folder(folder, model.config, weights, small_tokenizer(), card=card)
-    return folder
-
-
 @pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
 def test_write_read_write_gives_the_same_bytes(config: ModelConfig, tmp_path: Path) -> None:
     model = random_model(config, dtype=torch.float32)
-    first = write(tmp_path / "first", model)
+    first = publish_model(tmp_path / "first", model)
     back = read_folder(first)
     assert back.config == config
     assert list(back.weights) == [name for name, _ in model.named_parameters()]
@@ -57,7 +51,8 @@ def test_write_read_write_gives_the_same_bytes(config: ModelConfig, tmp_path: Pa
     assert back.tokenizer.fingerprint == small_tokenizer().fingerprint
     assert [note.code for note in back.notes] == ([] if config.next_sentence else ["no-next-sentence-head"])
     assert back.masked_head
-    write_folder(tmp_path / "second", back.config, back.weights, back.tokenizer, card="A card.\n")
+    with files.publish(tmp_path / "second", {"kind": "model"}) as work:
+        write_folder(work, back.config, back.weights, back.tokenizer, card="A card.\n")
     names = sorted(path.name for path in first.iterdir())
     assert names == sorted(path.name for path in (tmp_path / "second").iterdir())
     for name in names:
@@ -66,7 +61,7 @@ def test_write_read_write_gives_the_same_bytes(config: ModelConfig, tmp_path: Pa
 
 @pytest.mark.parametrize("preset", ["bert-tiny", "encoder-tiny"])
 def test_the_folder_holds_what_other_tools_expect_and_a_manifest(preset: str, tmp_path: Path) -> None:
-    folder = write(tmp_path / "model", random_model(shrink(preset, vocab_size=VOCABULARY), dtype=torch.float32))
+    folder = publish_model(tmp_path / "model", random_model(shrink(preset, vocab_size=VOCABULARY), dtype=torch.float32))
     expected = {
         "MANIFEST.json",
         "README.md",
@@ -86,7 +81,9 @@ def test_the_folder_holds_what_other_tools_expect_and_a_manifest(preset: str, tm
 
 
 def test_tensors_are_sorted_and_a_tied_matrix_is_there_once(tmp_path: Path) -> None:
-    folder = write(tmp_path / "model", random_model(shrink("encoder-tiny", vocab_size=VOCABULARY), dtype=torch.float32))
+    folder = publish_model(
+        tmp_path / "model", random_model(shrink("encoder-tiny", vocab_size=VOCABULARY), dtype=torch.float32)
+    )
     with safe_open(folder / "model.safetensors", "pt") as handle:
         assert handle.metadata() == {"format": "pt"}
         names = list(handle.offset_keys())
@@ -101,7 +98,7 @@ def test_tensors_are_sorted_and_a_tied_matrix_is_there_once(tmp_path: Path) -> N
 
 def test_half_precision_weights_are_written_as_float32(tmp_path: Path) -> None:
     model = random_model(shrink("bert-tiny", vocab_size=VOCABULARY), dtype=torch.bfloat16)
-    back = read_folder(write(tmp_path / "model", model))
+    back = read_folder(publish_model(tmp_path / "model", model))
     assert back.notes == ()
     assert all(torch.equal(back.weights[name], each.float()) for name, each in model.named_parameters())
 
@@ -110,7 +107,7 @@ def test_both_spellings_of_windows_and_rotary_bases_are_there(tmp_path: Path) ->
     config = SHAPES["encoder with windows"].changed(
         encoder_layers=4, windows=(None, 4, 4), rotary_bases=(7.0, 5.0, 5.0)
     )
-    folder = write(tmp_path / "model", random_model(config, dtype=torch.float32))
+    folder = publish_model(tmp_path / "model", random_model(config, dtype=torch.float32))
     keys = json.loads((folder / "config.json").read_text())
     assert keys["layer_types"] == ["full_attention", "sliding_attention", "sliding_attention", "full_attention"]
     assert keys["global_attn_every_n_layers"] == 3
@@ -205,7 +202,7 @@ def test_a_shape_that_no_class_has_is_refused_with_what_each_would_need(
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(SettingsError):
-        write_folder(tmp_path / "model", config, {}, small_tokenizer(), card="")
+        publish_model(tmp_path / "model", random_model(config))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -216,10 +213,12 @@ def test_the_presets_have_a_class(preset: str) -> None:
 
 
 def test_a_tokenizer_with_more_entries_than_the_model_is_refused_and_the_old_folder_stays(tmp_path: Path) -> None:
-    folder = write(tmp_path / "model", random_model(shrink("bert-tiny", vocab_size=VOCABULARY), dtype=torch.float32))
+    folder = publish_model(
+        tmp_path / "model", random_model(shrink("bert-tiny", vocab_size=VOCABULARY), dtype=torch.float32)
+    )
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     small = random_model(shrink("bert-tiny", vocab_size=VOCABULARY - 1), dtype=torch.float32)
     message = f"model.vocab_size = {VOCABULARY - 1}: the tokenizer has {VOCABULARY} entries"
     with pytest.raises(SettingsError, match=message):
-        write(folder, small)
+        publish_model(folder, small)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fake_run import HOSTILE, hostile_run, ledger, write, write_run
+from fake_run import HOSTILE, facts, hostile_run, ledger, write, write_run
 from html_page import Node, read_page
 from osnowa.errors import CannotCreateError, InputMissingError
 from osnowa.runs.report import page, write_report
 from osnowa.runs.report_data import read_run
+from osnowa.runs.report_html import element
 
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "main", "header", "footer", "nav", "section", "div", "p", "a"),
@@ -192,6 +193,15 @@ def test_rows_are_accounted_for(whole: Node) -> None:
     assert "Padding takes 1.0 % of their places." in whole.text
 
 
+def test_rows_that_do_not_add_up_are_not_called_sound(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", steps=20)
+    broken = facts()
+    broken["rows"]["padded_tokens"] += 1
+    write(folder / "facts.json", broken)
+    assert "✗ 29,766 rows of 128 = 3,810,048 places" in report(folder).text
+    assert "the parts make 3,810,049." in report(folder).text
+
+
 def test_languages_tokenizer_and_circumstances_are_shown(whole: Node) -> None:
     text = whole.text
     for part in ("pl3,70212,540,00199.3 %", "windows-1250", "unknown share", "0.0031 %", "AMD EPYC 9R45"):
@@ -221,6 +231,10 @@ def test_hostile_texts_are_shown_as_text(tmp_path: Path) -> None:
         assert shown.count(text.replace("\x00", "␀").replace("\x1b", "␛")) >= 10
     assert "\ufffd" in shown
     assert "\x00" not in shown
+
+
+def test_attributes_are_escaped() -> None:
+    assert element("i", "<", title='"><b>') == '<i title="&quot;&gt;&lt;b&gt;">&lt;</i>'
 
 
 def test_nothing_is_loaded_and_nothing_runs(run_folder: Path) -> None:

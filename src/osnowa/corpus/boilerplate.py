@@ -79,14 +79,15 @@ def find_boilerplate(
     num_spills = min(1 + num_lines // _SPILL_LINES, _MOST_SPILLS)
     paths = [spill / f"{number:03d}.entries" for number in range(num_spills)]
     files.make_folder(spill)
-    with ExitStack() as stack, files.storage_errors(spill):
+    with ExitStack() as stack:
         handles = [stack.enter_context(files.open_new(path)) for path in paths]
         for hashes, documents in parts:
             entries = _count_lines(hashes, documents)
             spills = entries["hash"] % np.uint64(num_spills)
             for number, handle in enumerate(handles):
                 handle.write(entries[spills == number].tobytes())
-    found = [_often(np.fromfile(path, _ENTRY), least) for path in paths]
+    with files.reading_errors(spill):
+        found = [_often(np.fromfile(path, _ENTRY), least) for path in paths]
     files.remove(spill)
     together = np.concatenate(found)
     together = together[np.argsort(together["hash"])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import Any
 from osnowa import files
 from osnowa.corpus.config import CorpusConfig
 from osnowa.corpus.parts import PART_BYTES
-from osnowa.corpus.sources import Source, find_sources
-from osnowa.corpus.stages import Stages
+from osnowa.corpus.sources import Source, check_unchanged, find_sources
+from osnowa.corpus.stages import Progress, Stages
+from osnowa.errors import DataError
 
 CATALOG = "sources.jsonl"
 
@@ -49,7 +50,7 @@ class Catalog:
 
     def read(self) -> Iterator[dict[str, Any]]:
         """The entries in full: {"source", "survey", "spans"}."""
-        with self.path.open("rb") as lines:
+        with files.reading_errors(self.path), self.path.open("rb") as lines:
             yield from map(json.loads, lines)
 
 
@@ -73,7 +74,7 @@ def make_catalog(sources: Sequence[Source], stages: Stages) -> Catalog:
     entries: list[tuple[int, int, list[Any]]] = []
     offset = 0
     digest = hashlib.sha256()
-    with files.storage_errors(path), files.open_new(path) as handle:
+    with files.open_new(path) as handle:
         for found in stages.run("survey", "survey", make, [sum(s.size for s in batch) for batch in batches]):
             for entry in found:
                 line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
@@ -85,26 +86,18 @@ def make_catalog(sources: Sequence[Source], stages: Stages) -> Catalog:
     return Catalog(path, entries, part_bytes, digest.hexdigest())
 
 
-def check_inputs(catalog: Catalog, stages: Stages) -> None:
-    """Make sure that no input changed since it was surveyed.
+def check_inputs(catalog: Catalog, report: Callable[[Progress], None]) -> None:
+    """Make sure that no input changed since it was surveyed: size, time of change and (of plain files) SHA-256.
 
     Raises:
         DataError: the first one that did.
     """
-    batches: list[list[int]] = [[]]
-    sizes = [0]
-    for offset, size, _ in catalog.entries:
-        if sizes[-1] >= catalog.part_bytes or len(batches[-1]) >= _BATCH_SOURCES:
-            batches.append([])
-            sizes.append(0)
-        batches[-1].append(offset)
-        sizes[-1] += size
-
-    def make(index: int) -> Mapping[str, Any]:
-        return {"name": f"inputs {index + 1}", "catalog": str(catalog.path), "offsets": batches[index]}
-
-    for _ in stages.run("check", "check", make, sizes):
-        pass
+    for done, entry in enumerate(catalog.read(), 1):
+        source = Source.from_dict(entry["source"])
+        check_unchanged(source)
+        if source.kind == "file" and files.sha256(Path(source.path)) != entry["survey"]["sha256"]:
+            raise DataError(source.name, "changed while it was being read", "leave it alone and run again")
+        report(Progress("check", done, len(catalog.entries), "sources"))
 
 
 def _batches(sources: Sequence[Source]) -> Iterator[list[Source]]:

@@ -16,6 +16,9 @@ class CorpusWarning:
     evidence: Any
 
 
+_PLAIN = ("rejected", "skipped", "skipped_examples", "split", "num_sources", "sources", "examples")
+
+
 @dataclass(frozen=True)
 class Ledger:
     """The whole account of a corpus; `as_dict` is corpus.json."""
@@ -49,13 +52,7 @@ class Ledger:
             "bytes": {**self._column(1), "removed": {rule: entry[1] for rule, entry in self.removed.items()}},
             "changed": {rule: entry[0] for rule, entry in self.removed.items()},
             "languages": {name: {"documents": n, "bytes": size} for name, (n, size) in self.languages.items()},
-            "rejected": self.rejected,
-            "skipped": self.skipped,
-            "skipped_examples": self.skipped_examples,
-            "split": self.split,
-            "num_sources": self.num_sources,
-            "sources": self.sources,
-            "examples": self.examples,
+            **{name: getattr(self, name) for name in _PLAIN},
             "warnings": [asdict(warning) for warning in self.warnings],
         }
 
@@ -79,16 +76,5 @@ class Ledger:
             removed={rule: (number, num_bytes["removed"][rule]) for rule, number in values["changed"].items()},
             languages={name: (entry["documents"], entry["bytes"]) for name, entry in values["languages"].items()},
             warnings=[CorpusWarning(**warning) for warning in values["warnings"]],
-            **{
-                name: values[name]
-                for name in (
-                    "rejected",
-                    "skipped",
-                    "skipped_examples",
-                    "split",
-                    "num_sources",
-                    "sources",
-                    "examples",
-                )
-            },  # fmt: skip
+            **{name: values[name] for name in _PLAIN},
         )

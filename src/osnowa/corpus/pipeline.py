@@ -57,7 +57,7 @@ def collect(
         return corpus
     tally = Tally()
     chunks, num_lines = work.read(tally)
-    check_inputs(catalog, stages)
+    check_inputs(catalog, progress)
     repeated = work.find_repetition(chunks, num_lines, tally)
     sizes = work.judge(chunks, repeated, tally)
     parts = part_files(workspace, sizes)
@@ -105,14 +105,15 @@ class _Work:
 
         paths, documents, num_lines = list[Path](), list[int](), 0
         rejected = self.stages.workspace / "rejected.jsonl"
-        with files.storage_errors(rejected), files.open_new(rejected) as refused:
+        with files.open_new(rejected) as refused:
             for task, result in enumerate(self.stages.run("clean", "read", make, sizes)):
                 for number, (size, lines) in enumerate(result["chunks"]):
                     paths.append(chunk_path(folder, task, number))
                     documents.append(size)
                     num_lines += lines
                 tally.add(Tally.from_dict(result["tally"]))
-                with rejected_path(folder, task).open("rb") as own:
+                part = rejected_path(folder, task)
+                with files.reading_errors(part), part.open("rb") as own:
                     while block := own.read(1 << 20):
                         refused.write(block)
         return PartFiles(paths, documents), num_lines

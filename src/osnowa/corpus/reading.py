@@ -64,7 +64,7 @@ def read_pieces(
     chunks = _Chunks(Path(folder), task, work, part_bytes)
     tally = Tally()
     rejected = rejected_path(Path(folder), task)
-    with files.storage_errors(rejected), files.open_new(rejected) as refused:
+    with files.open_new(rejected) as refused:
         for source, found, span in _open_pieces(Path(catalog), pieces):
             for item in read_documents(source, found, settings, span):
                 if isinstance(item, Rejected):
@@ -78,16 +78,11 @@ def read_pieces(
 
 
 def _open_pieces(catalog: Path, pieces: Sequence[tuple[int, Any]]) -> Iterator[tuple[Source, Survey, Any]]:
-    with catalog.open("rb") as lines:
+    with files.reading_errors(catalog), catalog.open("rb") as lines:
         for offset, span in pieces:
-            yield *read_entry(lines, offset), span
-
-
-def read_entry(catalog: BinaryIO, offset: int) -> tuple[Source, Survey]:
-    """A source and its survey from the line of the catalog at `offset`."""
-    catalog.seek(offset)
-    entry = json.loads(catalog.readline())
-    return Source.from_dict(entry["source"]), Survey.from_dict(entry["survey"])
+            lines.seek(offset)
+            entry = json.loads(lines.readline())
+            yield Source.from_dict(entry["source"]), Survey.from_dict(entry["survey"]), span
 
 
 def _refuse(item: Rejected, refused: BinaryIO, tally: Tally) -> None:

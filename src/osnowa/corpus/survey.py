@@ -196,7 +196,7 @@ def _complete_records(source: Source, config: CorpusConfig, found: Survey) -> Su
     values = list(itertools.islice(_first_values(source, config, found), _FIRST_RECORDS))
     columns = sample_columns(values)
     column: str | None
-    if source.format == "json" and values and all(isinstance(value, str) for value in values):
+    if source.format == "json" and values and isinstance(values[0], str):
         column = None
     elif not values:
         column = config.text_column or "text"  # nothing but bad lines here: the reader names them

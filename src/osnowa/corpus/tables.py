@@ -88,8 +88,8 @@ def _try(lines: list[str], delimiter: str, quoted: bool) -> list[list[str]]:
     reader = _reader(lines, delimiter, quoted, strict=True)
     try:
         rows.extend(row for row in reader if row)
-    except csv.Error:
-        if reader.line_num < len(lines) and delimiter == "\t":
+    except csv.Error as error:
+        if delimiter == "\t" and "unexpected end" not in str(error):
             return []
     return rows
 

@@ -161,8 +161,13 @@ def _training(facts: Facts) -> list[str]:
     told, machine = inner(facts, "training"), inner(facts, "machine")
     return [
         say("- {steps:,} steps over {tokens:,} tokens.", steps=number(told, "steps"), tokens=number(told, "tokens")),
-        say("- {rows:,} rows in a batch.", rows=number(told, "batch_rows")),
-        say("- {share:.0%} of the tokens hidden.", share=number(told, "mask_share")),
+        say("- {times:g} times over the text.", times=number(told, "epochs")),
+        say(
+            "- {rows:,} rows of {length:,} tokens in a batch.",
+            rows=number(told, "batch_rows"),
+            length=number(facts, "rows", "row_length"),
+        ),
+        say("- {share:.0%} of the tokens hidden.", share=number(facts, "objective", "mask_share")),
         say("- Optimiser: {name}.", name=text(told, "optimiser")),
         say("- Learning rate: {rate:g}.", rate=number(told, "learning_rate")),
         say("- Schedule: {name}.", name=text(told, "schedule")),
@@ -209,7 +214,11 @@ def _results(facts: Facts) -> list[str]:
     token = text(facts, "baselines", "most_frequent_token")
     always = f", here always {json.dumps(token, ensure_ascii=False)}" if token else ""
     return [
-        "On the held-out documents, with masks that never change.",
+        say(
+            "On the held-out documents, {share:.0%} of their tokens hidden, the same in every measurement.",
+            share=number(facts, "objective", "held_out_mask_share"),
+        )
+        or "On the held-out documents.",
         "",
         "| | this model | before training | simplest guess |",
         "| --- | --- | --- | --- |",

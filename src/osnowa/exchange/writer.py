@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,16 +24,15 @@ def write_folder(
     tokenizer: Tokenizer,
     *,
     card: str,
-    facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Publish `folder`: config, weights, tokenizer and model card, whole or not at all, with a manifest.
+    """Fill `folder`, which the caller publishes: config, weights, tokenizer and model card.
 
     `weights` are named as in `Transformer.named_parameters()`: a tied matrix is there once. They are written as
-    float32, and equal weights give equal bytes. `facts` go into the manifest.
+    float32, and equal weights give equal bytes.
 
     Raises:
-        SettingsError: no class has this shape, or the tokenizer has more entries than the model.
-        StorageError, CannotCreateError: what stood at `folder` is as it was.
+        SettingsError: no class has this shape, or the tokenizer has more entries than the model; nothing was written.
+        StorageError, CannotCreateError
     """
     family = choose_family(config)
     if tokenizer.vocab_size > config.vocab_size:
@@ -57,11 +55,10 @@ def write_folder(
         **family.write_settings(config, SpecialIds(tokenizer.pad, tokenizer.cls, tokenizer.sep)),
     }
     companion = tokenizer_config(tokenizer, max_length=config.max_positions, segments=config.num_segments > 1)
-    with files.publish(folder, {"kind": "model", **(facts or {})}) as work:
-        for name, group in tensors.items():
-            files.save_tensors(work / name, group)
-        files.write_json(work / "config.json", settings)
-        files.write(work / TOKENIZER_FILE, tokenizer.to_bytes())
-        files.write_json(work / "tokenizer_config.json", companion)
-        files.write_json(work / "special_tokens_map.json", special_tokens_map(tokenizer))
-        files.write(work / "README.md", card)
+    for name, group in tensors.items():
+        files.save_tensors(folder / name, group)
+    files.write_json(folder / "config.json", settings)
+    files.write(folder / TOKENIZER_FILE, tokenizer.to_bytes())
+    files.write_json(folder / "tokenizer_config.json", companion)
+    files.write_json(folder / "special_tokens_map.json", special_tokens_map(tokenizer))
+    files.write(folder / "README.md", card)

@@ -13,7 +13,7 @@ from osnowa.runs.report_data import Point
 from osnowa.runs.report_html import Html, element
 
 Role = Literal["held", "train", "plain"]  # the class that gives a line its colour
-_PLAIN, _BOLD = 0.62, 0.4  # width of a letter in font sizes, of the widest common fonts
+_PLAIN, _BOLD = 0.62, 0.7  # width of a letter in font sizes, of the widest common fonts
 MOST_POINTS = 240  # a line with more is drawn through means of neighbours, with a band from lowest to highest
 
 

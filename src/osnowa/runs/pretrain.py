@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from osnowa import __version__, files
 from osnowa.data import Place
-from osnowa.errors import DamagedError, InterruptedRun, SettingsError, StoppedError, UsageError
+from osnowa.errors import DamagedError, InterruptedRun, OsnowaError, SettingsError, StoppedError, UsageError
 from osnowa.exchange import model_card, write_folder
 from osnowa.generate import fill
 from osnowa.runs.facts import run_facts
@@ -28,7 +28,7 @@ from osnowa.runs.prepare import (
     read_tokenizer,
 )
 from osnowa.runs.probes import Probe, as_masks, choose_probes
-from osnowa.runs.recipe import Recipe, difference, merge
+from osnowa.runs.recipe import LENGTHS, Recipe, difference, merge
 from osnowa.runs.report import write_report
 from osnowa.runs.signals import Interruption, listening
 from osnowa.runs.workshop import Workshop
@@ -42,6 +42,7 @@ from osnowa.train.phase_bar import PhaseBar
 
 NUM_PROBES = 3
 RUN_FILE = "run.json"
+_FIXED = ("run.preset", "run.seed", "run.tokenizer")  # what weights or their order were made of
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ def pretrain(
         session = _Session(folder, recipe, override, more_steps, quiet, stream, interruption)
         try:
             finished = session.open()
-        except BaseException:
+        except InterruptedRun:
+            raise  # what was prepared so far is taken up again
+        except OsnowaError:
             if is_new:
                 files.remove(folder)
             raise
@@ -116,6 +119,7 @@ class _Session:
         self.notes: list[str] = []
         self.new_data = False
         self.prepared: Prepared
+        self.workshop: Workshop
 
     # --- the folder: new, going on, or finished -----------------------------------------------------------------
 
@@ -125,19 +129,11 @@ class _Session:
         Raises:
             SettingsError: changed settings, data or tokenizer without `override`, each difference on a line.
         """
-        if not (self.folder / RUN_FILE).exists():
-            if self.more_steps is not None:
-                raise UsageError(
-                    "--steps",
-                    f"+{self.more_steps} extends a run, and {self.folder} holds none",
-                    "give --steps without +",
-                )
-            self.make_data()
-            self.record = {"version": __version__, "requested": self.requested.values()}
-            self.resolve()
-            self.write_record()
+        if (self.folder / RUN_FILE).exists():
+            self.record = files.read_json(self.folder / RUN_FILE)
+        if "plan" not in self.record:  # nothing was trained yet, so nothing can be lost by other settings
+            self.begin()
             return None
-        self.record = files.read_json(self.folder / RUN_FILE)
         self.check_settings()
         self.check_data()
         self.resolve()
@@ -146,45 +142,46 @@ class _Session:
             return finished
         if self.more_steps is not None:
             self.extend()
+        self.workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))
         self.write_record()
         return None
 
-    def check_settings(self) -> None:
-        """Compare what is asked now with what was asked, or resolved, when the run began."""
-        asked, before = self.requested.values(), self.record["requested"]
-        resolved = Recipe.build(recipe_file=self.folder / "recipe.toml").values()
-        if self.more_steps is not None:  # the length is the old one and some
-            merge(asked, {"training": {name: before["training"].get(name) for name in ("minutes", "steps", "tokens")}})
-        changed = [
-            line
-            for line in difference(before, asked)
-            if line.split(":")[0]
-            not in {each.split(":")[0] for each in difference(before, asked)}
-            - {each.split(":")[0] for each in difference(resolved, asked)}
-        ]
-        changed = [line for line in changed if not line.startswith("run.text:")]
-        if not changed:
-            self.requested = Recipe.read(before).changed({"run": {"text": asked["run"]["text"]}})
-            self.recipe = self.requested
-            return
-        fixed = [
-            line
-            for line in changed
-            if line.startswith(("model.", "tokenizer.", "run.preset", "run.seed", "run.tokenizer"))
-        ]
-        if fixed or not self.override:
-            lines = "\n  ".join(fixed or changed)
-            instead = (
-                "this can't change within a run: choose another --out"
-                if fixed
-                else "repeat the old settings, or add --override"
+    def begin(self) -> None:
+        """A run that has not come to its plan: prepare, resolve, record."""
+        if self.more_steps is not None:
+            raise UsageError(
+                "--steps", f"+{self.more_steps} extends a run, and {self.folder} holds none", "give --steps without +"
             )
-            raise SettingsError(str(self.folder), f"was begun with other settings:\n  {lines}\n ", instead)
-        self.notes.append("going on with changed settings (--override): " + "; ".join(changed))
+        self.record = {"version": __version__, "requested": self.requested.values()}
+        if self.data_folder != self.folder / "data":
+            self.prepared = open_prepared(self.data_folder)
+        elif not self.reuse_data():
+            self.make_data(read_tokenizer(self.recipe.run.tokenizer) if self.recipe.run.tokenizer else None)
+        self.resolve()
+        files.write(self.folder / "tokenizer.json", self.prepared.tokenizer.to_bytes())
+        self.workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))
+        self.write_record()
+
+    def check_settings(self) -> None:
+        """Compare what is asked now with what was asked when the run began, or with what that was resolved to."""
+        asked, before = self.requested.values(), self.record["requested"]
+        if self.more_steps is not None:  # the length is the old one and some
+            merge(asked, {"training": {name: before["training"].get(name) for name in LENGTHS}})
+        resolved = difference(Recipe.build(recipe_file=self.folder / "recipe.toml").values(), asked)
+        changed = {name: line for name, line in difference(before, asked).items() if name in resolved}
+        changed.pop("run.text", None)  # what matters is what the text holds
+        if not changed:
+            self.requested = self.recipe = Recipe.read(before).changed({"run": {"text": asked["run"]["text"]}})
+            return
+        fixed = [line for name, line in changed.items() if name.startswith(("model.", "tokenizer.")) or name in _FIXED]
+        if fixed or not self.override:
+            lines = "".join(f"\n  {line}" for line in fixed or changed.values())
+            instead = "choose another --out" if fixed else "repeat the old settings, or add --override"
+            raise SettingsError(str(self.folder), f"was begun with other settings:{lines}\n ", instead)
+        self.notes.append("going on with changed settings (--override): " + "; ".join(changed.values()))
         self.record["requested"] = self.requested.values()
-        if any(line.startswith(("data.", "objective.")) for line in changed):
-            self.new_data = True
-        if any(line.split(":")[0] in ("training.minutes", "training.steps", "training.tokens") for line in changed):
+        self.new_data = any(name.startswith(("data.", "objective.")) for name in changed)
+        if changed.keys() & {f"training.{name}" for name in LENGTHS}:
             self.record.pop("plan", None)
 
     # --- data ---------------------------------------------------------------------------------------------------
@@ -193,13 +190,8 @@ class _Session:
     def data_folder(self) -> Path:
         return data_folder(self.folder, self.recipe)
 
-    def make_data(self, tokenizer: Tokenizer | None = None) -> None:
-        """Prepare the text, or open what is prepared."""
-        if self.data_folder != self.folder / "data":
-            self.prepared = open_prepared(self.data_folder)
-            return
-        if tokenizer is None and self.recipe.run.tokenizer is not None:
-            tokenizer = read_tokenizer(self.recipe.run.tokenizer)
+    def make_data(self, tokenizer: Tokenizer | None) -> None:
+        """Prepare the text, with a tokenizer learned from it unless one is given."""
         with PhaseBar(quiet=self.quiet, stream=self.stream) as bar:
             self.prepared = prepare(
                 self.recipe.run.text,
@@ -210,51 +202,58 @@ class _Session:
                 progress=bar,
             )
 
+    def reuse_data(self) -> bool:
+        """Open data that an earlier call prepared from the same text and settings."""
+        if not is_prepared(self.folder / "data") or self.recipe.run.tokenizer is not None:
+            return False
+        try:
+            self.prepared = open_prepared(self.folder / "data")
+        except DamagedError:
+            return False
+        return not self.data_difference()
+
+    def data_difference(self) -> list[str]:
+        """How text and settings differ from those behind the prepared data."""
+        facts = self.prepared.store.facts
+        lines = changed_inputs(facts["inputs"], inputs_now(self.recipe.run.text, self.recipe))
+        names = ("corpus", "tokenizer") if "plan" not in self.record else ("corpus",)
+        asked = {name: self.recipe.values()[name] for name in names}
+        return lines + list(difference({name: facts["settings"][name] for name in names}, asked).values())
+
     def check_data(self) -> None:
         """Open the data that the run began with, and see that the text is still the same."""
-        store = self.data_folder
-        if not is_prepared(store):
-            self.make_data(tokenizer=self.own_tokenizer())
-        else:
-            try:
-                self.prepared = open_prepared(store)
-            except DamagedError as error:
-                if store != self.folder / "data":
-                    raise
-                self.notes.append(f"{error}; the text is prepared again")
-                files.remove(store)
-                self.make_data(tokenizer=self.own_tokenizer())
-        if store != self.folder / "data":
+        own = self.folder / "data"
+        if self.data_folder != own:
+            self.prepared = open_prepared(self.data_folder)
             if self.prepared.store.facts["key"] != self.record["data_key"]:
-                self.refuse_data([f"{store}: holds another prepared corpus"])
+                self.refuse_data([f"{self.data_folder}: holds another prepared corpus"])
+                self.new_data = True
             return
-        facts = self.prepared.store.facts
-        now = inputs_now(self.recipe.run.text, self.recipe)
-        lines = changed_inputs(facts["inputs"], now)
-        lines += difference({"corpus": facts["settings"]["corpus"]}, {"corpus": self.recipe.values()["corpus"]})
-        if lines:
+        tokenizer = Tokenizer.from_file(self.folder / "tokenizer.json")
+        try:
+            self.prepared = open_prepared(own)
+        except DamagedError as error:
+            self.notes.append(f"{error}; the text is prepared again")
+            files.remove(own)
+            self.make_data(tokenizer)
+        if lines := self.data_difference():
             self.refuse_data(lines)
-            self.make_data(tokenizer=self.own_tokenizer())
+            self.make_data(tokenizer)
             self.new_data = True
 
     def refuse_data(self, lines: list[str]) -> None:
         """Raises SettingsError unless `override`."""
         if not self.override:
-            listed = "\n  ".join(lines)
+            listed = "".join(f"\n  {line}" for line in lines)
             raise SettingsError(
                 str(self.folder),
-                f"was begun with other text:\n  {listed}\n ",
+                f"was begun with other text:{listed}\n ",
                 "put the old text back, or add --override to go on with the new one",
             )
         self.notes.append("going on with changed text (--override): " + "; ".join(lines))
 
-    def own_tokenizer(self) -> Tokenizer | None:
-        """The tokenizer that the run's weights belong to."""
-        path = self.folder / "tokenizer.json"
-        return Tokenizer.from_file(path) if path.exists() else None
-
     def resolve(self) -> None:
-        """Fill in what is derived: the vocabulary by the tokenizer, and check it against the run's own."""
+        """Fill in what is derived: the vocabulary by the tokenizer, which must be the run's own."""
         tokenizer = self.prepared.tokenizer
         begun_with = self.record.get("tokenizer")
         if begun_with is not None and begun_with != tokenizer.fingerprint:
@@ -271,20 +270,17 @@ class _Session:
                 "tokenizer": {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size},
             }
         )
-        if not (self.folder / "tokenizer.json").exists():
-            files.write(self.folder / "tokenizer.json", tokenizer.to_bytes())
 
     def write_record(self) -> None:
+        """recipe.toml, corpus.json, rejected.jsonl and run.json."""
         files.write(self.folder / "recipe.toml", self.recipe.to_toml())
         files.write(self.folder / "corpus.json", files.json_text(self.prepared.ledger))
-        rejected = self.data_folder / "rejected.jsonl"
-        if rejected.exists():
-            files.write(self.folder / "rejected.jsonl", rejected.read_bytes())
+        files.write(self.folder / "rejected.jsonl", (self.data_folder / "rejected.jsonl").read_bytes())
         files.write_json(self.folder / RUN_FILE, self.record)
 
     # --- the plan -----------------------------------------------------------------------------------------------
 
-    def plan(self, workshop: Workshop) -> StepPlan:
+    def plan(self) -> StepPlan:
         """How many steps: stored when the run began, else given or measured now."""
         if "plan" in self.record:
             return StepPlan(**self.record["plan"])
@@ -292,17 +288,17 @@ class _Session:
         if config.steps is not None:
             plan = plan_for_steps(config, config.steps, "steps")
         elif config.tokens is not None:
-            plan = plan_for_tokens(config, config.tokens, workshop.tokens_per_row())
+            plan = plan_for_tokens(config, config.tokens, self.workshop.tokens_per_row())
         else:
-            plan = self.measured_plan(workshop)
+            plan = self.measured_plan()
         self.record["plan"] = plan.as_dict()
         files.write_json(self.folder / RUN_FILE, self.record)
         return plan
 
-    def measured_plan(self, workshop: Workshop) -> StepPlan:
+    def measured_plan(self) -> StepPlan:
         """--minutes: throwaway steps on a trainer of their own."""
         config = self.recipe.training
-        trial, scratch = workshop.trainer(plan_for_steps(config, 1000, "trial")), self.folder / "work"
+        trial, scratch = self.workshop.trainer(plan_for_steps(config, 1000, "trial")), self.folder / "work"
 
         def save() -> None:
             checkpoints.save(scratch, trial.checkpoint(), "trial", 1)
@@ -326,9 +322,9 @@ class _Session:
     def train(self) -> Run:
         """Train what is left of the plan and publish the base model."""
         tokenizer = self.prepared.tokenizer
-        workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))
+        workshop = self.workshop
         probes = choose_probes(self.prepared.store.held_out, tokenizer, NUM_PROBES)
-        plan = self.plan(workshop)
+        plan = self.plan()
         trainer = workshop.trainer(plan)
         saved = checkpoints.load_newest(self.folder, workshop.identity, self.notes.append)
         if saved is not None:
@@ -341,6 +337,7 @@ class _Session:
             for note in self.notes:
                 monitor.event(trainer.state.step, note)
             try:
+                self.interruption.patient = True
                 trainer.run(
                     self.folder,
                     monitor,

@@ -81,6 +81,8 @@ class Recipe:
         from_file = read_toml(recipe_file) if recipe_file else {}
         given = {name: dict(section) for name, section in (values or {}).items()}
         words = parse_overrides(overrides, SECTIONS)
+        if "vocab_size" in words.get("model", {}):
+            raise SettingsError("model.vocab_size", "follows the tokenizer", "use --tokenizer.vocab_size")
         name = words.get("run", {}).get("preset") or preset or given.get("run", {}).get("preset")
         chosen = resolve(str(name or from_file.get("run", {}).get("preset") or DEFAULT), size)
         merged: Values = {}
@@ -186,14 +188,14 @@ def read_toml(path: Path) -> Values:
         raise SettingsError(str(path), f"is not TOML ({error})", "mend that line") from None
 
 
-def difference(old: Values, new: Values) -> list[str]:
-    """Readable lines for settings that differ: `training.learning_rate: 0.003 -> 0.001`."""
-    lines = []
+def difference(old: Values, new: Values) -> dict[str, str]:
+    """Settings that differ, as readable lines by name: `training.learning_rate: 0.003 -> 0.001`."""
+    lines = {}
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name, {}), new.get(name, {})
         for key in sorted(before.keys() | after.keys()):
             if before.get(key) != after.get(key):
-                lines.append(f"{name}.{key}: {show(before.get(key))} -> {show(after.get(key))}")
+                lines[f"{name}.{key}"] = f"{name}.{key}: {show(before.get(key))} -> {show(after.get(key))}"
     return lines
 
 

@@ -39,6 +39,11 @@ class Run:
         return max((int(record["step"]) for record in (*self.train, *self.held_out)), default=0)
 
     @property
+    def untrained(self) -> bool:
+        """Whether nothing has been measured yet after the first step."""
+        return max((record["step"] for record in self.held_out), default=0) == 0
+
+    @property
     def total_steps(self) -> int | None:
         """Planned; None before the plan was made."""
         for found in (number(self.plan, "steps"), number(self.facts, "training", "steps")):

@@ -26,11 +26,10 @@ def head(run: Run) -> Html:
 
 def result(run: Run) -> Html:
     """The result in one or two sentences, as good as the numbers allow."""
-    right, before = last(run.held_out, "masked_accuracy"), at_start(run.held_out, "masked_accuracy")
+    right = last(run.held_out, "masked_accuracy")
     if right is None:
         return join("Nothing has been measured on held-out text yet.")
-    untrained = run.last_step == 0 or (len(run.held_out) == 1 and before is not None)
-    guesses = "Untrained, it guesses" if untrained else "It guesses"
+    guesses = "Untrained, it guesses" if run.untrained else "It guesses"
     told: list[Child] = [f"{guesses} {share(right)} of hidden words on text it never saw"]
     level, token = number(run.facts, "baselines", "most_frequent_share"), most_frequent(run)
     if level is not None:
@@ -103,7 +102,7 @@ def _results(run: Run) -> list[Figure]:
         value, first = last(run.held_out, key), at_start(run.held_out, key)
         if value is None:
             continue
-        note = f"{show(first)} before training" if first is not None and run.last_step else ""
+        note = f"{show(first)} before training" if first is not None and not run.untrained else ""
         chance = "; 50\u202f% by chance" if key == "next_sentence_accuracy" else ""
         found.append(Figure(name, show(value), (note + chance).lstrip("; ")))
     return found

@@ -36,7 +36,7 @@ def _turn(run: Run) -> Remark | None:
     if len(held) < 3:
         return None
     step, lowest = min(held, key=lambda point: point[1])
-    if step == held[-1][0] or held[-1][1] - lowest < 0.01 * lowest:
+    if held[-1][1] - lowest < 0.01 * lowest:
         return None
     before, after = _mean_around(train, step), _mean_around(train, held[-1][0])
     if before is None or after is None or after >= before:
@@ -59,7 +59,7 @@ def _mean_around(points: list[Point], step: float, count: int = 10) -> float | N
 
 def _beside_frequencies(run: Run) -> Remark | None:
     final, level = last(run.held_out, "masked_loss"), number(run.facts, "baselines", "unigram_loss")
-    if final is None or level is None or run.last_step == 0:
+    if final is None or level is None or run.untrained:
         return None
     if final > level - 0.05:
         return Remark(
@@ -86,7 +86,7 @@ def _still_falling(run: Run) -> Remark | None:
 def _masked_accuracy(run: Run) -> list[Remark | None]:
     final, first = last(run.held_out, "masked_accuracy"), at_start(run.held_out, "masked_accuracy")
     level = number(run.facts, "baselines", "most_frequent_share")
-    if final is None or run.last_step == 0:
+    if final is None or run.untrained:
         return []
     asked = last(run.held_out, "num_masked")
     right = f"{share(final)} of {whole(asked)} hidden tokens" if asked else share(final)
@@ -102,7 +102,7 @@ def _masked_accuracy(run: Run) -> list[Remark | None]:
 
 def _next_sentence(run: Run) -> list[Remark | None]:
     final, pairs = last(run.held_out, "next_sentence_accuracy"), last(run.held_out, "num_pairs")
-    if final is None or run.last_step == 0:
+    if final is None or run.untrained:
         return []
     told = f"{share(final)} of {whole(pairs)} pairs" if pairs else share(final)
     # Three standard errors of a coin tossed once per pair; without their number, five points.

@@ -8,20 +8,31 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
+from osnowa.errors import InterruptedRun
+
 
 class Interruption:
-    """Which signal asked to stop, if any; call it to ask whether one did."""
+    """Which signal asked to stop, if any; call it to ask whether one did.
+
+    While `patient` is set (training) the first signal waits for the end of the step; otherwise it stops at once.
+    """
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
+        self.patient = False
 
     def __call__(self) -> bool:
         return self.signal_number is not None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """First signal: remember. Second: stop here; the last checkpoint is whole."""
-        if self.signal_number is not None:
-            raise KeyboardInterrupt
+        """Remember the first signal; stop here on the second, or at once when there is nothing to save."""
+        if self.signal_number is not None or not self.patient:
+            raise InterruptedRun(
+                "pretrain",
+                "stopped",
+                "what was published is whole; run the same command to go on",
+                signal_number=number,
+            )
         self.signal_number = number
 
 

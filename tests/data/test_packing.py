@@ -1,0 +1,44 @@
+"""Packing: every sample in one row, no row too full, few rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from osnowa.data.packing import pack
+
+
+def packed(lengths: list[int], row_length: int, seed: int = 0) -> list[list[int]]:
+    tie = np.random.default_rng(seed).integers(0, 1 << 32, len(lengths), dtype=np.uint64)
+    members, rows = pack(np.array(lengths, dtype=np.int64), row_length, tie)
+    return [members[a:b].tolist() for a, b in zip(rows[:-1], rows[1:], strict=True)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), row_length=st.integers(3, 60))
+def test_each_sample_is_in_one_row_and_no_row_is_too_full(data: st.DataObject, row_length: int) -> None:
+    lengths = data.draw(st.lists(st.integers(3, row_length), max_size=60))
+    rows = packed(lengths, row_length)
+    assert sorted(sample for row in rows for sample in row) == list(range(len(lengths)))
+    totals = [sum(lengths[sample] for sample in row) for row in rows]
+    assert all(0 < total <= row_length for total in totals)
+    # Best-fit decreasing never needs more than 11/9 of the fewest rows + 4 (Johnson 1973).
+    assert len(rows) <= 11 / 9 * max(1, -(-sum(lengths) // row_length)) + 4 or max(lengths) > row_length // 2
+    # and no two rows could have been one
+    assert all(a + b > row_length for i, a in enumerate(totals) for b in totals[:i])
+
+
+def test_rows_are_filled_to_the_last_place_where_that_is_possible() -> None:
+    assert len(packed([5, 3, 4, 4, 3, 5, 8], 8)) == 4
+    assert len(packed([7, 3], 10)) == 1
+    assert len(packed([6] * 10 + [4] * 10, 10)) == 10
+
+
+def test_which_samples_of_equal_length_share_a_row_is_chance() -> None:
+    rows = [{frozenset(row) for row in packed([10] * 100, 20, seed)} for seed in (1, 2)]
+    assert len(rows[0] & rows[1]) < 10
+
+
+def test_nothing_is_packed_into_no_rows() -> None:
+    assert packed([], 16) == []
