@@ -7,6 +7,7 @@ COMPAT := .venv-compat
 # Tests of the report page need a browser. Set CHROMIUM= to another program, or install Debian's package.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
+.NOTPARALLEL:
 .PHONY: help demo test check format-check lint types tests browser format test-compat clean
 
 help:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from example_splits import all_places, corpora, document_of, document_starts, realistic, split_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from example_splits import all_places, corpora, document_of, document_starts, realistic, split_of
 from osnowa.data import TokenSplit
 from osnowa.data.blocks import BLOCK_TOKENS, Blocks
 
@@ -23,7 +23,7 @@ def test_a_small_corpus_is_one_block_of_whole_documents() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(split=corpora, block_tokens=st.integers(1, 400), epoch=st.integers(0, 3))
+@given(split=corpora, block_tokens=st.integers(64, 2000), epoch=st.integers(0, 3))
 def test_the_blocks_of_an_epoch_show_each_token_once(split: TokenSplit, block_tokens: int, epoch: int) -> None:
     blocks = Blocks(split, block_tokens)
     found = [blocks.runs(1, epoch, block) for block in range(len(blocks))]

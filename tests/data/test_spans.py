@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from example_splits import all_places, corpora, document_of, realistic, split_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from example_splits import all_places, corpora, document_of, realistic, split_of
 from osnowa.data import TokenSplit
 from osnowa.data.blocks import Blocks, Runs
 from osnowa.data.spans import cut, loose

@@ -187,6 +187,13 @@ def test_numbers_that_are_none_are_left_out() -> None:
         assert words not in body
 
 
+def test_the_table_stands_alone_so_that_it_is_one() -> None:
+    body = split(model_card(FACTS))[1]
+    table = body[body.index("\n\n| | this model") : body.index("\n\nThe simplest guess")].strip().split("\n")
+    assert len(table) == 7
+    assert all(row.startswith("| ") and row.endswith(" |") and row.count("|") == 5 for row in table)
+
+
 def test_a_model_that_learned_little_says_so() -> None:
     facts = copy.deepcopy(FACTS)
     assert "learned little" not in model_card(facts)

@@ -15,6 +15,8 @@ from transformers import BertConfig, ModernBertConfig
 from foreign_folder import Foreign
 from osnowa.errors import DamagedError, DataError, InputMissingError, OsnowaError
 from osnowa.exchange import Imported, read_folder
+from osnowa.exchange.families import FAMILIES
+from osnowa.exchange.keys import Keys
 from osnowa.model import Layout, Transformer
 from small_models import VOCABULARY, forward, publish_model, random_rows, small_tokenizer
 
@@ -228,6 +230,14 @@ def test_settings_of_the_rotary_class_that_can_not_be_are_refused(
 ) -> None:
     encoder.set_keys(**changes)
     assert words in refusal(encoder.path)
+
+
+@pytest.mark.parametrize(("kind", "settings"), [("bert", BertConfig), ("modernbert", ModernBertConfig)])
+def test_a_key_that_is_missing_means_the_default_of_the_class(kind: str, settings: Any) -> None:
+    bare = Keys({"model_type": kind}, "config.json")
+    spelled_out = Keys(settings().to_dict(), "config.json")
+    assert FAMILIES[kind].read_settings(bare)[0] == FAMILIES[kind].read_settings(spelled_out)[0]
+    assert bare.errors == spelled_out.errors == []
 
 
 def test_all_wrong_settings_come_at_once(bert: Foreign) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -32,9 +34,20 @@ def _start(body: Callable[[], int | None]) -> int:
 
 
 @pytest.fixture
-def start_child() -> Callable[[Callable[[], int | None]], int]:
-    """`start_child(body)` runs `body` in a forked child and gives its process id."""
-    return _start
+def start_child() -> Iterator[Callable[[Callable[[], int | None]], int]]:
+    """`start_child(body)` runs `body` in a forked child and gives its process id; no child outlives its test."""
+    children: list[int] = []
+
+    def start(body: Callable[[], int | None]) -> int:
+        children.append(_start(body))
+        return children[-1]
+
+    yield start
+    for child in children:
+        with contextlib.suppress(ChildProcessError):  # the test has waited for it itself
+            if os.waitpid(child, os.WNOHANG)[0] == 0:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from osnowa.model import Layout, ModelConfig, Tap, Transformer, attention, initialise
 from osnowa.model.mask import additive
@@ -119,7 +119,10 @@ def test_step_by_step_attention_is_the_fused_kernel(config: ModelConfig, monkeyp
 
 
 @every_shape
-def test_every_tap_names_the_axes_of_its_tensor_and_looking_changes_nothing(config: ModelConfig) -> None:
+def test_every_tap_names_the_axes_of_its_tensor_and_looking_changes_nothing(
+    config: ModelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "LONGEST_STEPWISE", 0)  # unwatched, the fused kernel shows no scores
     model = random_model(config)
     tokens, segments, real = random_rows(config)
     layout = Layout.plain(tokens, real)
@@ -146,6 +149,22 @@ def test_every_tap_names_the_axes_of_its_tensor_and_looking_changes_nothing(conf
     for name, shape in seen.items():
         axes = taps[name].axes
         assert tuple(shape) == tuple(sizes[axis] for axis in axes), f"{name} says {axes}"
+
+
+@pytest.mark.parametrize("name", ["scores", "weights"])
+def test_whoever_looks_at_one_tap_of_the_attention_sees_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "LONGEST_STEPWISE", 0)
+    model = random_model(shrink("encoder-mini"))
+    tokens, _, _ = random_rows(model.config)
+    seen: list[Tensor] = []
+    handle = getattr(model.encoder.blocks[1].attention, name).register_forward_hook(
+        lambda _m, _i, out: seen.append(out)
+    )
+    forward(model, tokens, Layout.plain(tokens))
+    assert len(seen) == 1
+    handle.remove()
+    forward(model, tokens, Layout.plain(tokens))
+    assert len(seen) == 1
 
 
 def test_the_weights_that_a_tap_shows_are_shares_of_what_may_be_seen() -> None:
@@ -201,3 +220,32 @@ def test_a_model_in_training_drops_and_one_at_rest_does_not(config: ModelConfig)
     dropped = [forward(model, tokens, layout, segments)[1] for _ in range(2)]
     assert torch.equal(*at_rest)
     assert not torch.allclose(*dropped)
+
+
+@torch.no_grad()
+def test_a_model_in_training_drops_after_the_embeddings_and_each_sublayer() -> None:
+    model = random_model(shrink("encoder-mini", dropout=0.5)).train()
+    places = [module for module in model.modules() if isinstance(module, nn.Dropout)]
+    assert len(places) == 1 + 2 * model.config.encoder_layers
+    shares: list[float] = []
+    for place in places:
+        place.register_forward_hook(lambda _m, _i, out: shares.append(float((out == 0).double().mean())))
+    tokens, _, _ = random_rows(model.config)
+    torch.manual_seed(0)
+    forward(model, tokens, Layout.plain(tokens))
+    assert len(shares) == len(places)
+    assert all(0.45 < share < 0.55 for share in shares)
+
+
+@pytest.mark.parametrize("longest_stepwise", [0, 1024])
+@torch.no_grad()
+def test_a_model_in_training_drops_attention_weights(longest_stepwise: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "LONGEST_STEPWISE", longest_stepwise)
+    model = random_model(shrink("encoder-mini", dropout=0.5)).train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    tokens, _, _ = random_rows(model.config)
+    torch.manual_seed(0)
+    first, second = (forward(model, tokens, Layout.plain(tokens))[0] for _ in range(2))
+    assert not torch.allclose(first, second)

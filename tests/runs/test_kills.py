@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.texts import documents
+from texts import documents
 
 HARNESS = Path(__file__).with_name("kill_harness.py")
 
@@ -16,7 +16,11 @@ def test_a_run_killed_at_random_moments_in_all_phases_ends_in_the_same_bytes(tmp
     text = tmp_path / "text.txt"
     text.write_text("\n\n".join(documents()), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(HARNESS), str(tmp_path), str(text), "9", "7"], capture_output=True, text=True, timeout=280, check=False
+        [sys.executable, str(HARNESS), str(tmp_path), str(text), "9", "7"],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -271,10 +272,41 @@ def test_a_run_that_has_only_begun_makes_a_page(tmp_path: Path) -> None:
 
 
 def test_an_untrained_model_is_not_praised(tmp_path: Path) -> None:
-    (tmp_path / "metrics.jsonl").write_text(
-        '{"kind": "held_out", "step": 0, "masked_accuracy": 0.01}\n', encoding="utf-8"
-    )
-    assert report(tmp_path).one("h1").text == "Untrained, it guesses 1.0 % of hidden words on text it never saw."
+    lines = [
+        '{"kind": "held_out", "step": 0, "masked_accuracy": 0.01}',
+        '{"kind": "train", "step": 1, "masked_loss": 9}',
+    ]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    root = report(tmp_path)
+    assert root.one("h1").text == "Untrained, it guesses 1.0 % of hidden words on text it never saw."
+    assert "before training" not in root.text
+
+
+def test_what_was_not_measured_before_training_is_not_claimed(tmp_path: Path) -> None:
+    measured = [{"kind": "held_out", "step": step, "masked_accuracy": share} for step, share in ((5, 0.1), (9, 0.2))]
+    lines = [json.dumps(record) for record in measured]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    root = report(tmp_path)
+    assert figures(root)["hidden tokens guessed right"] == ("20.0 %", "")
+    assert "efore training" not in root.text
+
+
+def test_what_is_no_number_is_not_shown_as_one(tmp_path: Path) -> None:
+    line = '{"kind": "held_out", "step": 1, "masked_accuracy": true, "masked_loss": "4", "bits_per_byte": NaN}\n'
+    (tmp_path / "metrics.jsonl").write_text(line, encoding="utf-8")
+    assert report(tmp_path).one("h1").text == "Nothing has been measured on held-out text yet."
+    assert not report(tmp_path).find("svg")
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 12, 40])
+def test_samples_always_hold_the_first_and_the_last_moment(tmp_path: Path, count: int) -> None:
+    guess = {"token": "a", "id": 9, "probability": 0.5}
+    probes = [{"kind": "probe", "step": step, "text": "[MASK]", "masks": [[guess]]} for step in range(count)]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(json.dumps(probe) for probe in probes), encoding="utf-8")
+    moments = [int(row[0]) for row in report(tmp_path).one("section", id="samples").one("table").rows()]
+    assert (moments[0], moments[-1]) == (0, count - 1)
+    assert len(moments) <= 9
+    assert len({b - a for a, b in itertools.pairwise(moments[1:])}) <= 1
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

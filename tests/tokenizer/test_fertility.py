@@ -45,3 +45,8 @@ def test_words_are_measured_as_they_stand_inside_a_text(tokenizers: dict[str, To
         tokenizer = tokenizers[kind]
         word = next(word for word in ("the", "co", "rano") if tokenizer.token_id(space + word) is not None)
         assert fertility(tokenizer, [("pl", word)]).rows["pl"].whole_words_share == 1
+
+
+def test_an_unknown_word_is_not_whole(tokenizers: dict[str, Tokenizer]) -> None:
+    row = fertility(tokenizers["wordpiece"], [("und", "漢 漢")]).rows["und"]
+    assert (row.words, row.unknown_share, row.whole_words_share) == (2, 1, 0)

@@ -17,8 +17,8 @@ def test_the_byte_letters_are_those_of_the_library() -> None:
 
 
 def test_wordpiece_continues_with_its_prefix() -> None:
-    found = find_continuations("wordpiece", ["[MASK]", "kot", "##ami", "##", "#"], frozenset([0]), "##")
-    assert found.tolist() == [False, False, True, False, False]
+    found = find_continuations("wordpiece", ["[MASK]", "kot", "##ami", "##", "#", "##x"], frozenset([0, 5]), "##")
+    assert found.tolist() == [False, False, True, False, False, False]
 
 
 def test_bytes_continue_with_letters_and_cut_characters() -> None:

@@ -79,11 +79,12 @@ def test_the_corpus_decides_the_size_where_the_settings_do_not(documents: list[s
 
 def test_a_large_alphabet_makes_room_for_itself_when_the_size_is_derived() -> None:
     ideographs = "".join(chr(0x4E00 + i) for i in range(1500))
-    trained = train([ideographs * 3], TokenizerConfig())
+    trained = train([ideographs * 3, "źdźbłowaty " * 9], TokenizerConfig())
     assert trained.unk not in trained.encode(ideographs)
+    assert len(trained.encode("źdźbłowaty")) == 1
 
 
-@pytest.mark.parametrize("texts", [[], ["", " \n"]])
+@pytest.mark.parametrize("texts", [[], ["", " \n"], ["\u200b\x07"]])
 def test_no_text_is_refused(texts: list[str]) -> None:
     with pytest.raises(DataError, match="the corpus: has no text to learn a vocabulary from"):
         train(texts, TokenizerConfig())

@@ -158,6 +158,6 @@ class Decompressed:
             )
         if self._given > HARMLESS and self._given > self._ratio * max(self._taken, 1):
             raise PackedError(
-                f"decompresses to more than {self._ratio:,g} times its size (a decompression bomb?)",
+                f"decompresses to more than {self._ratio:,.10g} times its size (a decompression bomb?)",
                 "raise --corpus.max_compression_ratio if you trust it",
             )

@@ -68,7 +68,7 @@ class CorpusConfig(Settings):
     boilerplate_characters: int = Field(20, ge=1, le=10_000, description="shorter lines are never boilerplate")
     min_characters: int = Field(16, ge=1, le=1_000_000, description="too_short: a document has fewer characters")
     min_letter_share: float = Field(
-        0.3, ge=0, le=1, description="mostly_symbols: fewer of the characters that are not white space are letters"
+        0.4, ge=0, le=1, description="mostly_symbols: fewer of the characters that are not white space are letters"
     )
     max_unbroken_share: float = Field(
         0.3, ge=0, le=1, description="unbroken_runs: more of the text stands in runs of 80 and more characters without"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Glued to what stands around it, as a line break was; prose about escapes ("\n, \t") leaves blanks or quotes there.
-_BREAK = re.compile(r"(?<=[\w.,;:!?)\]”»])\\n(?=(?:\\n|\\\"|[\w„«(—-]))")
+_BREAK = re.compile(r"(?<=[\w.,;!?)\]”»])\\n(?=(?:\\n|\\\"|[\w„«(—-]))")
 _QUOTE = re.compile(r'\\"(?=\w)|(?<=[\w.,!?…])\\"')
 _CODE = re.compile(r"\\u[0-9a-fA-F]{4}")
 _FEWEST = 3

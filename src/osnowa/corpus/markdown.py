@@ -11,7 +11,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE), r"\1"),  # headings
     (re.compile(r"^ {0,3}(?:[-*_][ \t]*){3,}$|^ {0,3}={3,}[ \t]*$", re.MULTILINE), ""),  # rules and underlines
     (
-        re.compile(r"^ {0,3}\|?(?:[ \t]*:?-{2,}:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*$", re.MULTILINE),
+        re.compile(r"^ {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*$", re.MULTILINE),
         "",
     ),  # below a table's head
     (re.compile(r"^(?: {0,3}>[ \t]?)+", re.MULTILINE), ""),  # quotations
@@ -19,9 +19,9 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"([^\"\n]*)\")?\)"), r"\1"),  # links and pictures
     (re.compile(r"!?\[([^\[\]]+)\]\[[^\[\]\n]*\]"), r"\1"),
     (re.compile(r"<((?:https?|mailto):[^<>\s]+)>"), r"\1"),
-    (re.compile(r"(\*\*\*|\*\*|__)(?=\S)(.+?)(?<=\S)\1"), r"\2"),  # bold
-    (re.compile(r"(?<![\w*])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?![\w*])"), r"\1"),  # italic
-    (re.compile(r"(?<![\w_])_(?=[^\s_])([^_\n]+?)(?<=[^\s_])_(?![\w_])"), r"\1"),
+    (re.compile(r"(?<!\\)(\*\*\*|\*\*|__)(?=\S)(.+?)(?<=[^\s\\])\1"), r"\2"),  # bold
+    (re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*\\])\*(?![\w*])"), r"\1"),  # italic
+    (re.compile(r"(?<![\w\\])_(?=[^\s_])([^_\n]+?)(?<=[^\s_\\])_(?!\w)"), r"\1"),
     (re.compile(r"(`+)(?!`)[ ]?(.+?)[ ]?(?<!`)\1(?!`)"), r"\2"),  # code in a line
     (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),  # escaped marks
 )

@@ -1,7 +1,7 @@
 """Parts of the corpus on disk: safetensors files of little-endian arrays, written whole or not at all, checksummed.
 
 A part file holds named arrays (text as UTF-8 bytes, one length per document, ...) and, in its metadata, a JSON label:
-`facts`, the `work` it belongs to and a `checksum` over the arrays. `work` is a fingerprint of inputs, settings and versions: a
+`facts`, the `work` it belongs to and a `checksum` over all of it. `work` is a fingerprint of inputs, settings and versions: a
 file of other work, a torn or an altered one counts as not there and is made again, which is how a stopped run goes on.
 """
 
@@ -34,7 +34,8 @@ def write_part(path: Path, arrays: Arrays, facts: Mapping[str, Any], work: str) 
     Raises:
         StorageError, CannotCreateError
     """
-    label = {"work": work, "checksum": _checksum(arrays), "facts": dict(facts)}
+    text = json.dumps(dict(facts))
+    label = {"work": work, "checksum": _checksum(arrays, work + text), "facts": text}
     files.write(path, save(arrays, {"part": json.dumps(label)}))  # one key: safetensors shuffles several
 
 
@@ -48,11 +49,11 @@ def read_part(path: Path, names: tuple[str, ...] | None = None) -> tuple[Arrays,
         with safe_open(path, framework="numpy") as part:
             label = _label(part)
             arrays = {name: part.get_tensor(name) for name in sorted(names or part.keys())}
+        if names is None and label["checksum"] != _checksum(arrays, label["work"] + label["facts"]):
+            raise DamagedError(str(path), "does not match its checksum", "prepare the corpus again")
+        return arrays, json.loads(label["facts"])
     except (OSError, SafetensorError, KeyError, ValueError):
         raise DamagedError(str(path), "is missing or damaged", "prepare the corpus again") from None
-    if names is None and label["checksum"] != _checksum(arrays):
-        raise DamagedError(str(path), "does not match its checksum", "prepare the corpus again")
-    return arrays, label["facts"]
 
 
 def finished(path: Path, work: str) -> dict[str, Any] | None:
@@ -66,13 +67,13 @@ def finished(path: Path, work: str) -> dict[str, Any] | None:
         return None
 
 
-def _label(part: Any) -> dict[str, Any]:
-    label: dict[str, Any] = json.loads((part.metadata() or {})["part"])
+def _label(part: Any) -> dict[str, str]:
+    label: dict[str, str] = json.loads((part.metadata() or {})["part"])
     return label
 
 
-def _checksum(arrays: Arrays) -> str:
-    digest = xxhash.xxh3_128()
+def _checksum(arrays: Arrays, label: str) -> str:
+    digest = xxhash.xxh3_128(label.encode())
     for name in sorted(arrays):
         array = arrays[name]
         assert array.dtype.byteorder in "<|=", f"{name} is big-endian"

@@ -16,18 +16,22 @@ _LONG = 80  # characters without a blank: no word and few addresses are longer
 _ENOUGH = 20  # sequences, before their repetition means anything
 
 
-def _byte_classes() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which first bytes of UTF-8 characters are letters, and which are anything to see."""
+_RULED = 4  # signs that rule lines and tables count a fourth
+
+
+def _byte_classes() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Which first bytes of UTF-8 characters are letters, and how much each that can be seen counts."""
     letters = np.zeros(256, bool)
     letters[[*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1)]] = True
     letters[0xC3:0xEF] = True  # from "À" on; 0xC2 is Latin-1's signs, 0xEF mostly wide marks, 0xF0 mostly emoji
     letters[0xE2] = False  # general punctuation, arrows, boxes
-    visible = np.zeros(256, bool)
-    visible[0x21:0x7F] = visible[0xC2:0xF5] = True
-    return letters, visible
+    weights = np.zeros(256)
+    weights[0x21:0x7F] = weights[0xC2:0xF5] = 1
+    weights[list(b"-=_*+|#~.")] = 1 / _RULED
+    return letters, weights
 
 
-_LETTERS, _VISIBLE = _byte_classes()
+_LETTERS, _WEIGHTS = _byte_classes()
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def replacement_characters(facts: Facts, config: CorpusConfig) -> bool:
 
 def mostly_symbols(facts: Facts, config: CorpusConfig) -> bool:
     counts = np.bincount(np.frombuffer(facts.data, np.uint8), minlength=256)
-    return bool(counts[_LETTERS].sum() < config.min_letter_share * counts[_VISIBLE].sum())
+    return bool(counts[_LETTERS].sum() < config.min_letter_share * (counts @ _WEIGHTS))
 
 
 def unbroken_runs(facts: Facts, config: CorpusConfig) -> bool:

@@ -94,7 +94,7 @@ def cut_document(text: str, limit: int) -> Iterator[str]:
 def find_border(text: str, start: int, stop: int) -> int:
     """The best place in the last quarter of text[start:stop] to cut: after a blank line, a line, a sentence, a word.
 
-    It depends on text[start:stop] alone, so that pieces do not depend on how much of a long text is in memory.
+    It depends on text[start : stop + 1] alone, so that pieces do not depend on how much of a long text is in memory.
     """
     earliest = stop - (stop - start) // 4
     for border in ("\n\n", "\n"):
@@ -106,7 +106,7 @@ def find_border(text: str, start: int, stop: int) -> int:
     for place in range(stop - 1, earliest, -1):
         if text[place].isspace():
             return place + 1
-    place = stop - 1  # no white space at all: keep a letter together with its combining marks
+    place = stop  # no white space at all: keep a letter together with its combining marks
     while place > earliest and unicodedata.combining(text[place]):
         place -= 1
     return place if place > earliest else stop

@@ -22,6 +22,7 @@ from osnowa.corpus.parts import PART_DOCUMENTS, finished, pack_hashes, pack_text
 from osnowa.corpus.sources import Source
 from osnowa.corpus.survey import Survey
 from osnowa.corpus.tally import Tally, difference, excerpt
+from osnowa.errors import DamagedError, InputMissingError
 
 EMPTY = "empty"  # nothing was left after cleaning
 ESCAPED = "double_escaped"
@@ -55,11 +56,8 @@ def read_pieces(
         DataError, InputMissingError, StorageError
     """
     marker = Path(folder) / f"{task:05d}.json"
-    done = files.read_json(marker) if marker.exists() else {}
-    if done.get("work") == work and all(
-        finished(chunk_path(Path(folder), task, number), work) is not None for number in range(len(done["chunks"]))
-    ):
-        return {"chunks": done["chunks"], "tally": done["tally"]}
+    if (result := _read_marker(marker, Path(folder), task, work)) is not None:
+        return result
     settings = CorpusConfig.model_validate(config)
     chunks = _Chunks(Path(folder), task, work, part_bytes)
     tally = Tally()
@@ -73,8 +71,21 @@ def read_pieces(
                     _clean(item, settings, tally, chunks)
     chunks.close()
     result = {"chunks": chunks.written, "tally": tally.as_dict()}
-    files.write_json(marker, {"work": work, **result})
+    files.write_json(marker, {"work": work, "rejected_bytes": rejected.stat().st_size, "result": result})
     return result
+
+
+def _read_marker(marker: Path, folder: Path, task: int, work: str) -> dict[str, Any] | None:
+    """What the task gave when it was done before and all its files are still sound."""
+    try:
+        done = files.read_json(marker)
+        if done["work"] != work or rejected_path(folder, task).stat().st_size != done["rejected_bytes"]:
+            return None
+    except (InputMissingError, DamagedError, OSError, KeyError, TypeError):
+        return None
+    result: dict[str, Any] = done["result"]
+    paths = (chunk_path(folder, task, number) for number in range(len(result["chunks"])))
+    return result if all(finished(path, work) is not None for path in paths) else None
 
 
 def _open_pieces(catalog: Path, pieces: Sequence[tuple[int, Any]]) -> Iterator[tuple[Source, Survey, Any]]:

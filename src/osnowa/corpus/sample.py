@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import os
 import re
 import sysconfig
@@ -21,7 +22,9 @@ _FREQUENT = re.compile(
 )
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 _CODE = re.compile(
-    r"::=|>>>|\b\w+ = \w|[{};]\s*$|^\s*(?:def|class|import|from|return|raise|@)\b.*[:)\w]\s*$|\|\s*$", re.M
+    r"::=|>>>|\b\w+ = \w|[{};|]\s*$|^\s*(?:def \w+\(|class \w+[(:]|from [\w.]+ import|import [\w.]+\s*$|@\w"
+    r"|(?:if|for|while|with|try|else|elif|except)\b[^.,]*:\s*$)",
+    re.MULTILINE,
 )
 _ITEM = re.compile(r"(?=^\s*(?:[*•-]|\d+\.|[a-z]\))\s)", re.M)
 _ROLE = re.compile(r":[a-z]+(?::[a-z]+)?:`([^`]*)`|``([^`]+)``|`([^`'\s]+)`")
@@ -30,24 +33,21 @@ _SHORTEST = 200  # characters; a shorter document is a line or two
 
 def read_python_docs() -> Iterator[dict[str, str]]:
     """Each topic of the language reference, then each module's docstrings, as one record; sorted, so always the same."""
-    yield from _read_topics()
-    root = Path(sysconfig.get_path("stdlib"))
-    for path in _walk_modules(root):
-        if len(text := _read_docstrings(path)) >= _SHORTEST:
+    modules = map(_read_docstrings, _walk_modules(Path(sysconfig.get_path("stdlib"))))
+    for text in dict.fromkeys(itertools.chain(_read_topics(), modules)):
+        if len(text) >= _SHORTEST:
             yield {"text": text}
 
 
 SAMPLES: dict[str, Callable[[], Iterator[dict[str, str]]]] = {"python-docs": read_python_docs}
 
 
-def _read_topics() -> Iterator[dict[str, str]]:
+def _read_topics() -> Iterator[str]:
     try:
         from pydoc_data.topics import topics
     except ImportError:  # some systems package it apart
         return
-    for _, text in sorted(topics.items()):
-        if len(prose := keep_prose(text)) >= _SHORTEST:
-            yield {"text": prose}
+    yield from (keep_prose(text) for _, text in sorted(topics.items()))
 
 
 def _walk_modules(root: Path) -> Iterator[Path]:

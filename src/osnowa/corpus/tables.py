@@ -140,9 +140,9 @@ class _RowLines:
     def __next__(self) -> str:
         line = self._next_line()
         self._size += len(line)
+        self.taken.append(line)
         if self._size > self._longest:
             raise csv.Error(f"a row has more than {self._longest:,} characters (is a quote missing?)")
-        self.taken.append(line)
         return line
 
     def _next_line(self) -> str:

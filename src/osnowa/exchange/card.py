@@ -213,18 +213,16 @@ def _results(facts: Facts) -> list[str]:
         return []
     token = text(facts, "baselines", "most_frequent_token")
     always = f", here always {json.dumps(token, ensure_ascii=False)}" if token else ""
+    asked = say(
+        ", {share:.0%} of their tokens hidden, the same in every measurement",
+        share=number(facts, "objective", "held_out_mask_share"),
+    )
+    table = ["| | this model | before training | simplest guess |", "| --- | --- | --- | --- |", *rows]
+    simplest = f"it says what is most frequent{always}. A sentence pair is a coin's toss to it."
     return [
-        say(
-            "On the held-out documents, {share:.0%} of their tokens hidden, the same in every measurement.",
-            share=number(facts, "objective", "held_out_mask_share"),
-        )
-        or "On the held-out documents.",
-        "",
-        "| | this model | before training | simplest guess |",
-        "| --- | --- | --- | --- |",
-        *rows,
-        "",
-        f"The simplest guess looks at nothing: it says what is most frequent{always}. A sentence pair is a coin's toss to it.",
+        f"On the held-out documents{asked}.\n",
+        "\n".join(table) + "\n",
+        f"The simplest guess looks at nothing: {simplest}",
     ]
 
 

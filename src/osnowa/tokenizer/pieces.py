@@ -61,11 +61,9 @@ def _goes_on(token: str, prefix: str) -> bool:
 def _goes_on_in_bytes(token: str, prefix: str) -> bool:
     data = bytes(BYTES.get(letter, 0x20) for letter in token)
     first = data[0] if data else 0x20
-    if 0x80 <= first < 0xC0:
-        return True  # the rest of a character that was cut
     length = 1 + (first >= 0xC0) + (first >= 0xE0) + (first >= 0xF0)
     character = data[:length].decode("utf-8", "ignore")
-    return _belongs_to_word(character) if character else True
+    return _belongs_to_word(character) if character else True  # a part of a character that was cut
 
 
 def _belongs_to_word(character: str) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from osnowa.errors import DataError
 from osnowa.tokenizer import sample
+from osnowa.tokenizer.alphabet import is_visible
 from osnowa.tokenizer.config import TokenizerConfig
 from osnowa.tokenizer.learning import LEARNERS
 from osnowa.tokenizer.sample import Sample
@@ -24,7 +27,7 @@ def train(texts: Iterable[str], config: TokenizerConfig, *, corpus_characters: i
         SettingsError: the vocabulary is smaller than the alphabet and the special tokens.
     """
     text = Sample(texts, compose=config.kind != "bpe", max_bytes=sample.MAX_BYTES)
-    if not text.counts[0x21:].any():
+    if not any(is_visible(chr(point)) for point in np.flatnonzero(text.counts).tolist()):
         raise DataError("the corpus", "has no text to learn a vocabulary from", "give more text")
     characters = corpus_characters or text.characters
     engine = LEARNERS[config.kind](text, config, characters)

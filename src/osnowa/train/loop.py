@@ -101,8 +101,8 @@ class Trainer:
             if num_pairs:
                 loss = loss + config.next_sentence_weight * outcome.next_sentence_loss / num_pairs
             loss.backward()  # type: ignore[no-untyped-call]  # back-propagation
-            masked_loss += float(outcome.masked_loss) / num_masked
-            next_loss += float(outcome.next_sentence_loss) / max(1, num_pairs)
+            masked_loss += outcome.masked_loss.item() / num_masked
+            next_loss += outcome.next_sentence_loss.item() / max(1, num_pairs)
         self.masters.take_gradients()
         norm = self.clip()
         total = masked_loss + config.next_sentence_weight * next_loss
