@@ -148,7 +148,7 @@ def ledger() -> dict[str, Any]:
                 "sha256": "ab" * 32,
                 "encoding": "utf-8",
                 "document": "block",
-                "explanation": "paragraphs between blank lines, 412 characters in the middle",
+                "because": "paragraphs between blank lines, 412 characters in the middle",
                 "notes": [],
             },
             {
@@ -157,7 +157,7 @@ def ledger() -> dict[str, Any]:
                 "sha256": "cd" * 32,
                 "encoding": "windows-1250",
                 "document": "file",
-                "explanation": "short lines without blank lines between them",
+                "because": "short lines without blank lines between them",
                 "notes": ["decoded from windows-1250", "a byte order mark was removed"],
             },
             {
@@ -166,7 +166,7 @@ def ledger() -> dict[str, Any]:
                 "sha256": "ef" * 32,
                 "encoding": "utf-8",
                 "document": "record",
-                "explanation": "one per line, field text",
+                "because": "one per line, field text",
                 "notes": [],
             },
         ],
@@ -175,13 +175,21 @@ def ledger() -> dict[str, Any]:
                 {"source": "wiersze/mickiewicz.txt", "line": 12, "excerpt": "Ta lektura, podobnie jak tysiące innych"},
                 {"source": "lalka-tom-pierwszy.txt", "line": 3, "excerpt": "Wszystkie zasoby Wolnych Lektur"},
             ],
+            "near_duplicate": [
+                {
+                    "source": "zdania.jsonl.gz",
+                    "line": 71,
+                    "excerpt": "Natura stwarza obrazy.",
+                    "same_as": {"source": "lalka-tom-pierwszy.txt", "line": 4},
+                }
+            ],
             "white_space": [{"source": "zdania.jsonl.gz", "line": 9, "before": "a \u00a0 b", "after": "a b"}],
         },
         "warnings": [
             {
                 "code": "repeated_line",
                 "message": "one line stands in 611 documents; it was removed from all but the first",
-                "evidence": "Ta lektura, podobnie jak tysiące innych, dostępna jest on-line",
+                "evidence": {"documents": 611, "samples": ["Ta lektura, podobnie jak tysiące innych"]},
             }
         ],
     }
@@ -281,7 +289,7 @@ def hostile_run(folder: Path) -> Path:
     text = " ".join(HOSTILE)
     write_run(folder, steps=20)
     ours, told = ledger(), facts()
-    ours["sources"][0].update(name=text, encoding=text, document=text, explanation=text, notes=[text])
+    ours["sources"][0].update(name=text, encoding=text, document=text, because=text, notes=[text])
     ours["languages"] = {text: {"documents": 1, "bytes": 2}}
     ours["documents"]["dropped"][text] = 0
     ours["bytes"]["dropped"][text] = 0

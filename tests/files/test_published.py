@@ -278,6 +278,21 @@ def test_leftovers_of_dead_processes_go_and_everything_else_stays(tmp_path: Path
     assert files.clean_leftovers(tmp_path / "not there") == []
 
 
+def test_leftovers_below_are_found_but_published_folders_and_links_are_left_alone(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "run/checkpoints/step-1.tmp-5-1/deep").mkdir(parents=True)
+    (tmp_path / "run/data.json.tmp-5-2").write_text("x")
+    (tmp_path / "run/elsewhere").symlink_to(tmp_path / "other")
+    (tmp_path / "other/a.tmp-5-3").mkdir(parents=True)
+    folder.rename(tmp_path / "run/model")
+    (tmp_path / "run/model/a.tmp-5-4").write_text("stays, so that verify names it")
+    assert files.clean_leftovers(tmp_path / "run") == ["data.json.tmp-5-2", "checkpoints/step-1.tmp-5-1"]
+    assert sorted(os.listdir(tmp_path / "run")) == ["checkpoints", "elsewhere", "model"]
+    assert os.listdir(tmp_path / "run/checkpoints") == []
+    assert os.listdir(tmp_path / "other") == ["a.tmp-5-3"]
+    with pytest.raises(DamagedError, match="not in the manifest"):
+        files.verify(tmp_path / "run/model")
+
+
 def test_a_leftover_that_is_a_link_does_not_lead_outside(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "x.tmp-5-1").symlink_to(folder)
     assert files.clean_leftovers(tmp_path) == ["x.tmp-5-1"]

@@ -203,6 +203,28 @@ def test_rows_that_do_not_add_up_are_not_called_sound(tmp_path: Path) -> None:
     assert "the parts make 3,810,049." in report(folder).text
 
 
+def test_sources_and_examples_say_where_they_come_from(whole: Node) -> None:
+    section = whole.one("section", id="text")
+    sources = next(table for table in section.find("table") if "encoding" in table.text).rows()
+    assert sources[1][:3] == ["wiersze/mickiewicz.txt", "901 kB", "windows-1250"]
+    assert sources[1][3] == "fileshort lines without blank lines between them"
+    blocks = {block.one("summary").text: block.one("table").rows() for block in section.find("details")}
+    assert blocks["near_duplicate: 1 example"] == [
+        ["zdania.jsonl.gz, line 71", "excerpt: Natura stwarza obrazy.same as: lalka-tom-pierwszy.txt, line 4"]
+    ]
+    assert blocks["white_space: 1 example"] == [["zdania.jsonl.gz, line 9", "before: a \u00a0 bafter: a b"]]
+
+
+def test_warnings_and_events_are_shown_with_their_evidence(whole: Node) -> None:
+    section = whole.one("section", id="warnings")
+    assert section.one("li").text.startswith("repeated_line one line stands in 611 documents")
+    assert json.loads(section.one("pre").text) == {
+        "documents": 611,
+        "samples": ["Ta lektura, podobnie jak tysiące innych"],
+    }
+    assert section.one("table").rows() == [["1,000", "the loss was not finite; not applied"]]
+
+
 def test_languages_tokenizer_and_circumstances_are_shown(whole: Node) -> None:
     text = whole.text
     for part in ("pl3,70212,540,00199.3 %", "windows-1250", "unknown share", "0.0031 %", "AMD EPYC 9R45"):

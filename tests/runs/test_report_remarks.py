@@ -146,6 +146,7 @@ def test_the_untrained_loss_is_compared_with_guessing_evenly(measured: float, wo
         (report_format.share(0.2768), "27.7 %"),
         (report_format.share(0.00012), "0.012 %"),
         (report_format.share(0.0), "0.0 %"),
+        (report_format.share(3e-7), "<0.001 %"),
         (report_format.digits(0.003, 3), "0.003"),
         (report_format.digits(0.00001234, 3), "0.0000123"),
         (report_format.digits(1.2e-7, 3), "1.20e−07"),

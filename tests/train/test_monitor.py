@@ -88,11 +88,13 @@ def test_each_call_is_one_line_with_its_values(tmp_path: Path) -> None:
         log.train(1, **VALUES)
         log.probe(1, "Natura [MASK].", GUESSES)
         log.event(1, "the loss was not finite")
+        log.probe(2, "Natura [MASK].", GUESSES, answer="stwarza")
     assert lines(tmp_path) == [
         {"kind": "held_out", "step": 0, "masked_loss": 9.0},
         {"kind": "train", "step": 1, **VALUES},
         {"kind": "probe", "step": 1, "text": "Natura [MASK].", "masks": GUESSES},
         {"kind": "event", "step": 1, "message": "the loss was not finite"},
+        {"kind": "probe", "step": 2, "text": "Natura [MASK].", "answer": "stwarza", "masks": GUESSES},
     ]
 
 

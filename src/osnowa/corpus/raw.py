@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 TOO_LONG = "is too long"
 LONGEST_RAW = 10_000  # characters of a refused piece that are kept for rejected.jsonl
 _SENTENCE_END = re.compile(r"[.!?…。！？]+[\"”»’')\]]*\s")
+_LAST_SPACE = re.compile(r"\s(?=\S*\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,8 @@ def find_border(text: str, start: int, stop: int) -> int:
             return place + len(border)
     for match in reversed(list(_SENTENCE_END.finditer(text, earliest, stop))):
         return match.end()
-    for place in range(stop - 1, earliest, -1):
-        if text[place].isspace():
-            return place + 1
+    if last := _LAST_SPACE.search(text, earliest, stop):
+        return last.end()
     place = stop  # no white space at all: keep a letter together with its combining marks
     while place > earliest and unicodedata.combining(text[place]):
         place -= 1

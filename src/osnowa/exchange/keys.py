@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Mapping
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ from osnowa.exchange.notes import Note
 
 T = TypeVar("T")
 _LONGEST_SHOWN = 60  # characters of a wrong value
+_LARGEST = 1e308  # NaN and infinity are not below it, nor whole numbers that no float can hold
 # Keys that change nothing about the numbers a model computes.
 _QUIET = frozenset(
     [
@@ -92,7 +92,7 @@ class Keys:
     def number(self, key: str, default: float | None = None) -> float:
         """A finite number."""
         value = self._take(key, default)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST:
             return float(value)
         self._wrong(key, value, "a number")
         return 0.0

@@ -192,17 +192,28 @@ def verify(folder: Path) -> Manifest:
 
 
 def clean_leftovers(folder: Path) -> list[str]:
-    """Remove what killed processes left behind in `folder`, finishing a swap that was cut short; the names removed.
+    """Remove what killed processes left behind in `folder` and below, finishing swaps that were cut short.
 
-    What a living process is writing stays, and so does every name that is not exactly one that osnowa gives.
+    What a living process is writing stays, and so does every name that is not exactly one that osnowa gives. Published
+    folders are not searched: nothing is ever half-written in them. Gives the names removed, relative to `folder`.
 
     Raises:
         StorageError, CannotCreateError: something can't be removed.
     """
     if not folder.is_dir():
         return []
+    with storage_errors(folder):
+        removed = _clean_here(folder)
+        inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink()]
+    for path in inner:
+        if not LEFTOVER.fullmatch(path.name) and not (path / MANIFEST).exists():
+            removed += [f"{path.name}/{name}" for name in clean_leftovers(path)]
+    return removed
+
+
+def _clean_here(folder: Path) -> list[str]:
     removed = []
-    with storage_errors(folder), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         leftovers = [match for name in sorted(os.listdir(folder)) if (match := LEFTOVER.fullmatch(name))]
         ours = {match[0]: stack.enter_context(hold(folder / match[0])) for match in leftovers}
         in_work = {match["final"] for match in leftovers if not ours[match[0]]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from osnowa.runs.report_data import Record, Run, entries, number, numbers, section
+from osnowa.runs.report_facts import spoken
 from osnowa.runs.report_format import share, size, whole
 from osnowa.runs.report_html import Child, Html, clean, code, details, element, given, join, table
 from osnowa.runs.report_ledger import show_ledger
@@ -73,7 +74,9 @@ def _sources(ledger: Record) -> Html | None:
             given(source.get("encoding") or ""),
             join(
                 given(source.get("document") or ""),
-                element("div", given(source["explanation"]), class_="note") if source.get("explanation") else None,
+                element("div", given(because), class_="note")
+                if (because := source.get("because") or source.get("explanation"))
+                else None,
             ),
             _notes(source.get("notes")),
         ]
@@ -123,4 +126,9 @@ def _excerpt(example: Record) -> Html:
     """Everything an example says beside its place: an excerpt, or what stood before and after a rule."""
     told = {key: value for key, value in example.items() if key not in ("source", "line")}
     named = len(told) > 1
-    return join([element("div", f"{clean(key)}: " if named else None, given(value)) for key, value in told.items()])
+    return join([element("div", f"{spoken(key)}: " if named else None, _told(value)) for key, value in told.items()])
+
+
+def _told(value: object) -> Html:
+    """An excerpt, or the place of another document."""
+    return _place(value) if isinstance(value, dict) else given(value)

@@ -6,7 +6,7 @@ from typing import Any
 
 from osnowa.runs.report_data import Record, Run, number, numbers, section
 from osnowa.runs.report_format import digits, share, short, whole
-from osnowa.runs.report_html import Child, Html, code, element, given, join, table
+from osnowa.runs.report_html import Child, Html, clean, code, element, given, join, table
 from osnowa.runs.report_ledger import verdict
 
 
@@ -98,7 +98,7 @@ def _name(key: str) -> Html:
 
 def spoken(key: str) -> str:
     """'tokens_per_word' -> 'tokens per word'."""
-    return str(key).replace("_", " ")
+    return clean(key).replace("_", " ")
 
 
 def _value(value: Any, key: str) -> Child:

@@ -34,8 +34,10 @@ def digits(value: float, count: int) -> str:
 
 
 def share(value: float) -> str:
-    """0.2768 -> '27.7 %'; tiny shares keep two digits."""
+    """0.2768 -> '27.7 %'; small shares keep two digits, the smallest are '<0.001 %'."""
     percent = 100 * value
+    if 0 < percent < 0.001:
+        return f"<0.001{THIN}%"
     text = f"{percent:.1f}" if percent == 0 or abs(percent) >= 0.1 else digits(percent, 2)
     return f"{text}{THIN}%".replace("-", "−")
 

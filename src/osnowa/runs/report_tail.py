@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 
 from osnowa.runs.report_data import Record, Run, entries, series
@@ -32,7 +33,7 @@ def warnings(run: Run) -> Html:
             element("div", code(warning["code"]), " ", given(warning.get("message", "")))
             if warning.get("code")
             else given(warning.get("message", "")),
-            element("pre", given(warning["evidence"]), class_="fold") if warning.get("evidence") else None,
+            element("pre", given(_evidence(warning["evidence"])), class_="fold") if warning.get("evidence") else None,
         )
         for warning in found
     ]
@@ -43,6 +44,10 @@ def warnings(run: Run) -> Html:
         _events(run),
         id="warnings",
     )
+
+
+def _evidence(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _events(run: Run) -> Html | None:

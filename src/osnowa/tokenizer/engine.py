@@ -51,7 +51,8 @@ def for_data(engine: Engine, parsed: dict[str, object], special_ids: frozenset[i
 
 
 def refuse_orders_in_data(engine: Engine, special_ids: frozenset[int], where: str) -> None:
-    """
+    """Make sure that no text can spell a special token.
+
     Raises:
         SettingsError: a text that spells a special token would become that token, in a file of another tool.
     """

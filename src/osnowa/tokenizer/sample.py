@@ -18,7 +18,8 @@ _PIECE = 8192  # characters given to the library at a time: it keeps about 50 by
 
 
 def to_utf8(text: str) -> bytes:
-    """
+    """The bytes of `text`.
+
     Raises:
         DataError: half a surrogate pair, which is no character (JSON can smuggle one in).
     """
