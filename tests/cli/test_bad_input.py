@@ -132,7 +132,7 @@ CASES = [
         good,
         65,
         r"one batch takes 4000 rows; use --training.batch_rows=\d+",
-        ("--training.batch_rows=4000",),
+        ("--training.batch_rows=4000", "--corpus.document=block"),
     ),
     Case("B2 vocabulary below the alphabet", good, 78, r"vocab_size.*\d+", ("--tokenizer.vocab_size=20",)),
     Case(
@@ -254,7 +254,7 @@ def test_an_out_that_is_a_file_is_refused(tmp_path: Path) -> None:
         (("pretrian",), "pretrian"),
         (("pretrain", "x.txt"), "--out"),
         (("pretrain", "--out", "r"), "no text given"),
-        (("fill",), "model"),
+        (("fill",), "MODEL"),
         (("pretrain", "x.txt", "--out", "r", "--frobnicate"), "--frobnicate"),
         (("pretrain", "x.txt", "--out", "r", "--steps", "many"), "many"),
         (("pretrain", "x.txt", "--out", "r", "--minutes", "soon"), "soon"),

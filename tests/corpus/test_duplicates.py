@@ -95,6 +95,14 @@ def test_every_dropped_document_is_like_an_earlier_one_that_is_kept(tmp_path: Pa
     assert sum(share >= 0.8 for share in alike) <= 2  # pairs at the very edge may share no band
 
 
+def test_a_pair_is_found_in_the_shadow_of_a_third_document(tmp_path: Path) -> None:
+    """It shares bands only where the first document does too, which is not like enough to either."""
+    rows = np.stack([draw(1)[0]] * 3)
+    rows[1:, :30] = draw(1, seed=1)[0, :30]
+    rows[2, [0, 6, 12, 18, 24]] ^= np.uint32(1)
+    assert find_near(store(tmp_path, rows), np.ones(3, bool), 0.8).tolist() == [NONE, NONE, 1]
+
+
 def test_documents_that_do_not_take_part_are_left_alone(tmp_path: Path) -> None:
     rows = np.stack([draw(1)[0]] * 3)
     assert find_near(store(tmp_path, rows), np.array([False, True, True]), 0.8).tolist() == [NONE, NONE, 1]

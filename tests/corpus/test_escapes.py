@@ -25,6 +25,7 @@ def test_a_text_that_is_still_json_is_seen(ascii_only: bool, times: int) -> None
         "Znaki \\n, \\t oraz \\r oznaczają kolejno nowy wiersz, tabulator i powrót karetki.",
         "Katalog C:\\nowy\\teksty na dysku " * 3,
         "In a pattern, \\w+ matches words, \\d digits, and \\\\ a backslash; \\u stands for a code.",
+        "Wiersze:\n\n  'raz\\ndwa\\ntrzy\\ncztery'\n\nto cztery wiersze\nw jednym napisie,\na nie jeden.\n",
         "Jeden raz \\u0105 to za mało, aby podnosić alarm.",
     ],
 )

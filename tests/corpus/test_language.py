@@ -37,7 +37,10 @@ def test_too_little_to_tell_is_unknown(text: str) -> None:
 
 def test_a_long_document_is_judged_past_its_title() -> None:
     polish = " ".join(texts.SENTENCES[:75])
-    assert identify("User Manual and Reference Guide for the System\n" + polish) == "pl"
+    english = (
+        "This manual describes the installation and the configuration of the system, and it is for all of its users. "
+    )
+    assert identify(english * 4 + polish) == "pl"
 
 
 def test_a_middle_without_words_does_not_hide_the_language() -> None:

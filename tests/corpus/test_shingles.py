@@ -30,7 +30,14 @@ def test_a_text_shorter_than_a_sequence_is_one_sequence(text: str, number: int) 
 
 
 def test_the_order_of_words_matters() -> None:
-    assert shingles("raz dwa trzy cztery pięć") != shingles("pięć cztery trzy dwa raz")
+    assert shingles("raz dwa trzy cztery pięć") != shingles("raz dwa cztery trzy pięć")
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_every_word_of_a_sequence_matters(place: int) -> None:
+    words = ["raz", "dwa", "trzy", "cztery", "pięć"]
+    other = [*words[:place], "sto", *words[place + 1 :]]
+    assert shingles(" ".join(words)) != shingles(" ".join(other))
 
 
 def test_signatures_agree_in_about_as_many_places_as_the_texts_share_sequences() -> None:

@@ -29,6 +29,9 @@ KEPT = {
     "i numer służbowy podany niżej",
     "sentences": "Krótkie zdanie pierwsze.\nDrugie zdanie jest już o wiele dłuższe od poprzedniego i ma ponad pięćdziesiąt znaków.\n"
     "Trzecie.\nczwarte zaczyna się małą literą, ale mogłoby stać wyżej.",
+    "free verse": "a kiedy wróciliśmy z tej długiej i bardzo dalekiej podróży do domu\nnikt nas nie poznał\n"
+    "więc staliśmy chwilę pod zamkniętymi drzwiami naszego dawnego mieszkania\ni poszliśmy dalej",
+    "long lines": PROSE.rstrip(".") + "\n" + PROSE[4:],
     "paragraphs": PROSE + "\nmałą literą zaczyna się drugi akapit, który nie jest dalszym ciągiem pierwszego.",
 }
 

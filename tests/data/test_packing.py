@@ -32,6 +32,7 @@ def test_each_sample_is_in_one_row_and_no_row_is_too_full(data: st.DataObject, r
 def test_rows_are_filled_to_the_last_place_where_that_is_possible() -> None:
     assert len(packed([5, 3, 4, 4, 3, 5, 8], 8)) == 4
     assert len(packed([7, 3], 10)) == 1
+    assert len(packed([15, 12, 5, 4, 4], 20)) == 2  # the 5 belongs to the 15, where it fits best
     assert len(packed([6] * 10 + [4] * 10, 10)) == 10
 
 

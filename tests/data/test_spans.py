@@ -28,6 +28,14 @@ def test_each_token_is_in_one_span_and_a_span_in_one_document(split: TokenSplit,
     assert np.array_equal(document_of(split, spans.stop - 1), spans.document)
 
 
+def test_spans_of_a_part_of_the_corpus_keep_their_documents() -> None:
+    split = realistic()
+    blocks = Blocks(split, split.num_tokens // 3)
+    spans = cut(split.sentences, blocks.runs(1, 0, 1), 60, 1, 0)
+    assert np.array_equal(document_of(split, spans.start), spans.document)
+    assert np.array_equal(document_of(split, spans.stop - 1), spans.document)
+
+
 def test_a_document_that_fits_stays_whole() -> None:
     split = split_of([[60, 66], [126], [1], [60, 67]])
     spans = spans_of(split, 126)

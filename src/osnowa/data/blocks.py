@@ -68,8 +68,7 @@ class Blocks:
         first = bisect.bisect_right(documents, start, 0, len(documents) - 1, key=lambda s: int(sentences[s])) - 1
         last = bisect.bisect_left(documents, stop, first + 1, key=lambda s: int(sentences[s]))
         borders = np.clip(sentences[documents[first : last + 1]], start, stop)
-        full = np.flatnonzero(borders[1:] > borders[:-1])
-        return Runs(borders[full], borders[full + 1], first + full)
+        return Runs(borders[:-1], borders[1:], np.arange(first, last))
 
 
 def _edges(split: TokenSplit, chunk: int) -> list[int]:

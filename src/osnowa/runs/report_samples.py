@@ -68,8 +68,9 @@ _ORDINALS = ("best guess", "2nd", "3rd", "4th", "5th")
 
 def _guesses(record: Record, mask: int) -> list[Record]:
     masks = entries(record, "masks")
-    found = masks[mask] if mask < len(masks) and isinstance(masks[mask], list) else []
-    return [guess for guess in found if isinstance(guess, dict)][: len(_ORDINALS)]
+    listed = masks[mask] if mask < len(masks) and isinstance(masks[mask], list) else []
+    found: list[Record] = [guess for guess in listed if isinstance(guess, dict)]
+    return found[: len(_ORDINALS)]
 
 
 def _token(guess: Record) -> str:
