@@ -41,7 +41,8 @@ def test_marks_go_and_text_stays(marked: str, plain: str) -> None:
 def test_a_front_matter_goes_only_at_the_beginning_of_a_file(tmp_path: Path) -> None:
     text = "---\ntitle: Tytuł\n---\nTekst.\n\n---\n\nDalej."
     assert read_text(tmp_path, text, "a.md").texts == ["Tekst.\n\n\n\nDalej."]
-    assert "title" in read_markdown("Tekst.\n" + text, at_start=False)
+    assert "title" in read_markdown("Tekst.\n" + text, at_start=True)
+    assert "title" in read_markdown(text, at_start=False)
 
 
 @settings(max_examples=300, deadline=None)

@@ -25,6 +25,7 @@ from osnowa.errors import DataError, StorageError
 
 __all__ = ["here"]  # a fixture
 
+CONFIG = CorpusConfig(bad_lines="skip")
 FOOTER = "Wszelkie prawa zastrzeżone. Kopiowanie zabronione."
 HOSTILE = [
     "", "  \n ", "Tak.", "Za\u200bżó\x00łć a\u0328 \ud800 gęślą jaźń i jeszcze kilka słów", "Å‚Ã³dÅº i Å‚Ä…ka, gÄ™Å›",
@@ -107,8 +108,9 @@ def test_boilerplate_stays_where_it_stands_first(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("here")
 def test_copies_of_a_page_are_duplicates_and_not_boilerplate(tmp_path: Path) -> None:
     page = "\n".join(texts.SENTENCES[:10])
-    corpus = collect_texts(tmp_path, [page] * 20 + [essay(1)])
-    assert page in [document.text for document in documents(corpus)]
+    quoting = f"{essay(1)}\n{texts.SENTENCES[0]}"
+    corpus = collect_texts(tmp_path, [page] * 20 + [quoting])
+    assert [document.text for document in documents(corpus)] == [page, quoting]
     assert corpus.ledger.dropped == {"exact_duplicate": (19, 19 * len(page.encode()))}
 
 
@@ -191,12 +193,12 @@ def test_a_single_document_trains_and_the_warning_says_what_is_missing(tmp_path:
 
 @pytest.fixture
 def mixed(tmp_path: Path) -> list[str]:
-    """Several files with all that the rules know, and enough text for several tasks."""
+    """Several files with all that the rules know, a bad line in each, and enough text for several tasks."""
     folder = tmp_path / "teksty"
     folder.mkdir()
     for number in range(4):
         records = [*(f"{essay(40 * number + n, 30)}\n{FOOTER}" for n in range(40)), *HOSTILE, essay(7), essay(8, 60)]
-        lines = "".join(json.dumps({"text": text}) + "\n" for text in records)
+        lines = "".join(json.dumps({"text": text}) + "\n" for text in records) + '{"text": "niedomknięty\n'
         (folder / f"{number}.jsonl").write_text(lines, encoding="utf-8")
     (folder / "proza.txt").write_text("\n\n".join(essay(n) for n in range(200, 230)), encoding="utf-8")
     return [str(folder)]
@@ -219,14 +221,13 @@ def test_the_files_are_the_same_for_one_worker_two_and_killed_ones(
     mixed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog, "_SMALLEST_TASK", 60_000)
-    config = CorpusConfig()
-    assert collect(mixed, config, tmp_path / "one", num_workers=1, progress=ignore).num_parts > 2
+    assert collect(mixed, CONFIG, tmp_path / "one", num_workers=1, progress=ignore).num_parts > 2
     expected = contents(tmp_path / "one")
-    collect(mixed, config, tmp_path / "two", num_workers=2, progress=ignore)
+    collect(mixed, CONFIG, tmp_path / "two", num_workers=2, progress=ignore)
     assert contents(tmp_path / "two") == expected
     for phase in ("clean", "judge"):
         killed: list[int] = []
-        collect(mixed, config, tmp_path / phase, num_workers=2, progress=kill_a_child(phase, killed))
+        collect(mixed, CONFIG, tmp_path / phase, num_workers=2, progress=kill_a_child(phase, killed))
         assert len(killed) == 1
         assert contents(tmp_path / phase) == expected
 
@@ -236,10 +237,10 @@ def test_the_files_are_the_same_for_one_worker_two_and_killed_ones(
 def test_the_documents_do_not_depend_on_how_the_work_is_cut(
     mixed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
-    whole = collect(mixed, CorpusConfig(), tmp_path / "whole", num_workers=1, progress=ignore)
+    whole = collect(mixed, CONFIG, tmp_path / "whole", num_workers=1, progress=ignore)
     monkeypatch.setattr(catalog, "_SMALLEST_TASK", piece)
     monkeypatch.setattr(reading, "PART_DOCUMENTS", 1 + piece // 500)
-    cut = collect(mixed, CorpusConfig(), tmp_path / "cut", num_workers=1, progress=ignore)
+    cut = collect(mixed, CONFIG, tmp_path / "cut", num_workers=1, progress=ignore)
     assert cut.fingerprint == whole.fingerprint
     assert documents(cut) == documents(whole)
     assert cut.ledger == whole.ledger
@@ -275,21 +276,22 @@ def stop_after(reports: int) -> Callable[[Progress], None]:
 @pytest.mark.usefixtures("here")
 def test_stopped_at_any_report_the_same_call_ends_the_same(mixed: list[str], tmp_path: Path) -> None:
     seen: list[Progress] = []
-    collect(mixed, CorpusConfig(), tmp_path / "whole", num_workers=1, progress=seen.append)
+    collect(mixed, CONFIG, tmp_path / "whole", num_workers=1, progress=seen.append)
     whole = contents(tmp_path / "whole")
     for moment in random.Random(3).sample(range(len(seen)), 8):
         with pytest.raises(Stopped):
-            collect(mixed, CorpusConfig(), tmp_path / str(moment), num_workers=1, progress=stop_after(moment))
-        collect(mixed, CorpusConfig(), tmp_path / str(moment), num_workers=1, progress=ignore)
+            collect(mixed, CONFIG, tmp_path / str(moment), num_workers=1, progress=stop_after(moment))
+        collect(mixed, CONFIG, tmp_path / str(moment), num_workers=1, progress=ignore)
         assert contents(tmp_path / str(moment)) == whole, moment
 
 
 def test_killed_as_a_whole_the_same_call_ends_the_same(mixed: list[str], tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from osnowa.corpus import *\n"
-        "collect(sys.argv[2:], CorpusConfig(), Path(sys.argv[1]), num_workers=2, progress=lambda p: print(p, flush=True))"
+        "collect(sys.argv[2:], CorpusConfig(bad_lines='skip'), Path(sys.argv[1]), num_workers=2,"
+        " progress=lambda p: print(p, flush=True))"
     )
-    collect(mixed, CorpusConfig(), tmp_path / "whole", num_workers=1, progress=ignore)
+    collect(mixed, CONFIG, tmp_path / "whole", num_workers=1, progress=ignore)
     for reports in (3, 8):
         command = [sys.executable, "-c", code, str(tmp_path / "killed"), *mixed]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -299,7 +301,7 @@ def test_killed_as_a_whole_the_same_call_ends_the_same(mixed: list[str], tmp_pat
             process.kill()
     with pytest.raises(Exception, match=r"collected\.json"):
         open_corpus(tmp_path / "killed")
-    collect(mixed, CorpusConfig(), tmp_path / "killed", num_workers=2, progress=ignore)
+    collect(mixed, CONFIG, tmp_path / "killed", num_workers=2, progress=ignore)
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
@@ -314,21 +316,21 @@ def test_finished_parts_are_not_made_again_and_damaged_ones_are(
     with monkeypatch.context() as stopped:
         stopped.setattr(pipeline, "split", stop)
         with pytest.raises(Stopped):
-            collect(mixed, CorpusConfig(), tmp_path / "w", num_workers=1, progress=ignore)
+            collect(mixed, CONFIG, tmp_path / "w", num_workers=1, progress=ignore)
     made = {path.name: path.stat().st_ino for path in (tmp_path / "w" / "parts").iterdir()}
     damaged = tmp_path / "w" / "parts" / "00001.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     monkeypatch.setattr(reading, "read_documents", stop)  # nothing is read again
-    collect(mixed, CorpusConfig(), tmp_path / "w", num_workers=2, progress=ignore)
+    collect(mixed, CONFIG, tmp_path / "w", num_workers=2, progress=ignore)
     again = {path.name: path.stat().st_ino for path in (tmp_path / "w" / "parts").iterdir()}
     assert [name for name in made if made[name] != again[name]] == [damaged.name]
 
 
 @pytest.mark.usefixtures("here")
 def test_a_finished_corpus_is_returned_as_it_is(mixed: list[str], tmp_path: Path) -> None:
-    first = collect(mixed, CorpusConfig(), tmp_path / "w", num_workers=1, progress=ignore)
+    first = collect(mixed, CONFIG, tmp_path / "w", num_workers=1, progress=ignore)
     phases: list[str] = []
-    again = collect(mixed, CorpusConfig(), tmp_path / "w", num_workers=1, progress=lambda p: phases.append(p.phase))
+    again = collect(mixed, CONFIG, tmp_path / "w", num_workers=1, progress=lambda p: phases.append(p.phase))
     assert again == first == open_corpus(tmp_path / "w")
     assert set(phases) == {"survey"}
 
@@ -354,7 +356,7 @@ def test_a_full_disk_stops_with_what_is_done_and_goes_on_when_there_is_space(
 ) -> None:
     from osnowa.files import system
 
-    collect(mixed, CorpusConfig(), tmp_path / "whole", num_workers=1, progress=ignore)
+    collect(mixed, CONFIG, tmp_path / "whole", num_workers=1, progress=ignore)
     write, space = system.write, 0
 
     def limited(descriptor: int, data: memoryview) -> int:
@@ -368,7 +370,7 @@ def test_a_full_disk_stops_with_what_is_done_and_goes_on_when_there_is_space(
         with monkeypatch.context() as full:
             full.setattr(system, "write", limited)
             with pytest.raises(StorageError, match="no space left"):
-                collect(mixed, CorpusConfig(), tmp_path / "w", num_workers=1, progress=ignore)
+                collect(mixed, CONFIG, tmp_path / "w", num_workers=1, progress=ignore)
         assert not (tmp_path / "w" / "collected.json").exists()
-    collect(mixed, CorpusConfig(), tmp_path / "w", num_workers=1, progress=ignore)
+    collect(mixed, CONFIG, tmp_path / "w", num_workers=1, progress=ignore)
     assert contents(tmp_path / "w") == contents(tmp_path / "whole")

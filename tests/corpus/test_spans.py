@@ -16,6 +16,7 @@ from reading import Outcome, json_lines, read, read_text
 from osnowa.corpus import documents, lines, text
 from osnowa.corpus.compression import Stream
 from osnowa.corpus.lines import decode_cells, read_cells
+from osnowa.errors import DataError
 
 # Small pieces of everything that decides where lines, blocks, runs and characters begin and end.
 PIECES = [
@@ -36,15 +37,16 @@ PIECES = [
     "\u2027",
 ]
 WHOLE = 1 << 40
+CELL = 64
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small_cells() -> Iterator[None]:
-    """Cells of 16 bytes, so that short texts have many."""
+    """Cells of 64 bytes, so that short texts have many."""
     patch = pytest.MonkeyPatch()
     for module in (lines, documents, text):
-        patch.setattr(module, "GRID", 16)
-    patch.setattr("osnowa.corpus.content.GRID", 16)
+        patch.setattr(module, "GRID", CELL)
+    patch.setattr("osnowa.corpus.content.GRID", CELL)
     yield
     patch.undo()
 
@@ -57,7 +59,7 @@ def same(folder: Path, content: bytes, name: str, size: int, **config: object) -
 @pytest.mark.parametrize("document", ["line", "block", "run"])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    pieces=st.lists(st.sampled_from(PIECES), max_size=120), size=st.sampled_from([16, 32, 64]), limit=st.integers(5, 60)
+    pieces=st.lists(st.sampled_from(PIECES), max_size=400), size=st.sampled_from([CELL, 2 * CELL, 5 * CELL]), limit=st.integers(5, 120)
 )
 def test_documents_of_text_do_not_depend_on_the_cut(
     tmp_path: Path, document: str, pieces: list[str], size: int, limit: int
@@ -72,7 +74,7 @@ def test_documents_of_text_do_not_depend_on_the_cut(
 @given(
     records=st.lists(st.text(st.sampled_from('aż😀\u2028\n"\\ '), max_size=40), min_size=1, max_size=30),
     ends=st.sampled_from(["\n", "\r\n", "\n\n"]),
-    size=st.sampled_from([16, 32, 64]),
+    size=st.sampled_from([CELL, 2 * CELL, 5 * CELL]),
 )
 def test_documents_of_jsonl_do_not_depend_on_the_cut(tmp_path: Path, records: list[str], ends: str, size: int) -> None:
     content = ends.join(json.dumps({"text": record}, ensure_ascii=False) for record in records).encode()
@@ -82,11 +84,11 @@ def test_documents_of_jsonl_do_not_depend_on_the_cut(tmp_path: Path, records: li
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(pieces=st.lists(st.sampled_from([*map(str.encode, PIECES), b"\xff", b"\xe2\x80", b"\xc5"]), max_size=80))
+@given(pieces=st.lists(st.sampled_from([*map(str.encode, PIECES), b"\xff", b"\xe2\x80", b"\xc5"]), max_size=300))
 def test_rejected_lines_do_not_depend_on_the_cut(tmp_path: Path, pieces: list[bytes]) -> None:
     content = "żółć gęś\n".encode() * 3 + b"".join(pieces)
     for document in ("line", "block"):
-        whole, cut = same(tmp_path, content, "a.txt", 16, document=document, bad_lines="skip")
+        whole, cut = same(tmp_path, content, "a.txt", CELL, document=document, bad_lines="skip")
         assert cut.documents == whole.documents
         assert cut.rejected == whole.rejected
 
@@ -102,7 +104,7 @@ class Dripping:
 
 
 @settings(max_examples=200, deadline=None)
-@given(pieces=st.lists(st.sampled_from(PIECES), max_size=120), portion=st.integers(1, 40))
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=400), portion=st.integers(1, 40))
 def test_cells_lose_and_repeat_nothing(pieces: list[str], portion: int) -> None:
     content = "".join(pieces).encode()
     stream: Stream = Dripping(content, portion)
@@ -110,7 +112,7 @@ def test_cells_lose_and_repeat_nothing(pieces: list[str], portion: int) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(pieces=st.lists(st.sampled_from(PIECES), max_size=120))
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=400))
 def test_lines_are_those_of_one_rule_and_numbered_from_one(pieces: list[str]) -> None:
     content = "".join(pieces)
     plain = content
@@ -140,15 +142,15 @@ def test_small_compressed_or_whole_file_sources_are_not_cut(tmp_path: Path) -> N
         ("a.csv", b"text\n" + content, {}),
     ):
         outcome = read_text(tmp_path, data, name, **config)
-        assert documents.spans(outcome.sources[0], outcome.surveys[0], 16) == [None], name
+        assert documents.spans(outcome.sources[0], outcome.surveys[0], CELL) == [None], name
     outcome = read_text(tmp_path, content, document="line")
-    assert len(documents.spans(outcome.sources[0], outcome.surveys[0], 16)) == 50
+    assert len(documents.spans(outcome.sources[0], outcome.surveys[0], CELL)) == 13
 
 
 def test_a_byte_order_mark_does_not_move_the_cells(tmp_path: Path) -> None:
     content = json_lines([{"text": f"Tekst {number}."} for number in range(50)])
-    whole = read_text(tmp_path, content, "a.jsonl", size=16)
-    marked = read_text(tmp_path, b"\xef\xbb\xbf" + content, "b.jsonl", size=16)
+    whole = read_text(tmp_path, content, "a.jsonl", size=CELL)
+    marked = read_text(tmp_path, b"\xef\xbb\xbf" + content, "b.jsonl", size=CELL)
     assert marked.texts == whole.texts
 
 
@@ -163,3 +165,8 @@ def test_row_groups_of_parquet_are_each_read_once(tmp_path: Path) -> None:
         assert len(documents.spans(outcome.sources[0], outcome.surveys[0], size)) >= least
         assert outcome.texts == texts
         assert [document.line for document in outcome.documents] == list(range(1, 1001))
+
+
+def test_the_line_of_a_broken_byte_is_right_behind_a_line_of_many_cells(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.txt:2: byte 1,006 \(line 2\)"):
+        read_text(tmp_path, "ż\n".encode() + b"a" * 1003 + b"\xff" + b"b" * 500)

@@ -1,6 +1,6 @@
 """Raw files to documents: readers, cleaning, language, duplicates, sentences, and a ledger that accounts for each."""
 
-from osnowa.corpus.catalog import fingerprint_inputs
+from osnowa.corpus.catalog import fingerprint_collected, fingerprint_inputs
 from osnowa.corpus.config import CorpusConfig
 from osnowa.corpus.ledger import CorpusWarning, Ledger
 from osnowa.corpus.pipeline import collect
@@ -15,6 +15,7 @@ __all__ = [
     "Ledger",
     "Progress",
     "collect",
+    "fingerprint_collected",
     "fingerprint_inputs",
     "open_corpus",
 ]

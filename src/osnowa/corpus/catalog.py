@@ -121,9 +121,19 @@ def fingerprint_inputs(inputs: Sequence[str], config: CorpusConfig, workspace: P
     Raises:
         UsageError, InputMissingError, DataError: as `find_sources`.
     """
+    return _fingerprint(find_sources(inputs, config, workspace))
+
+
+def fingerprint_collected(workspace: Path) -> dict[str, dict[str, Any]]:
+    """The same of the inputs that `collect` has read into `workspace`; a pipe can't be read a second time."""
+    with (workspace / CATALOG).open("rb") as lines:
+        return _fingerprint(Source.from_dict(json.loads(line)["source"]) for line in lines)
+
+
+def _fingerprint(sources: Iterable[Source]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     digests: dict[str, str] = {}
-    for source in find_sources(inputs, config, workspace):
+    for source in sources:
         if source.path not in digests:
             digests[source.path] = files.sha256(Path(source.path))
         changed = source.mtime_ns if source.kind in ("file", "zip_member") else 0  # a copy is new each time

@@ -118,8 +118,8 @@ def _seek_start(window: _Window, boundary: int, stop: int | None) -> int | None:
 
 def _whole_character(data: bytes) -> int:
     """A place near the end of `data` that is no middle of a UTF-8 character or of a line end."""
-    cut = len(data) - 4
-    while cut > len(data) - 8 and 0x80 <= data[cut] < 0xC0:
+    cut = len(data) - 1
+    while cut > len(data) - 5 and 0x80 <= data[cut] < 0xC0:
         cut -= 1
     return cut
 

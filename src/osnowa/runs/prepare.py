@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from osnowa import files
-from osnowa.corpus import Corpus, Progress, collect, fingerprint_inputs
+from osnowa.corpus import Corpus, Progress, collect, fingerprint_collected, fingerprint_inputs
 from osnowa.data import TokenStore
 from osnowa.data.build import build_store
 from osnowa.errors import CannotCreateError, DataError, SettingsError
@@ -65,7 +65,7 @@ def prepare(
         "tokenizer-report.json": files.json_text(notes),
         "rejected.jsonl": rejected.read_bytes() if rejected.exists() else b"",
     }
-    sources = fingerprint_inputs(inputs, recipe.corpus, workspace)
+    sources = fingerprint_collected(corpus.folder)
     store = build_store(
         corpus,
         learned,
@@ -144,6 +144,11 @@ def inputs_now(inputs: Sequence[str], recipe: Recipe) -> dict[str, dict[str, Any
         return fingerprint_inputs(inputs, recipe.corpus, scratch)
 
 
+def can_be_read_again(inputs: Sequence[str]) -> bool:
+    """False for standard input and named pipes."""
+    return not any(each == "-" or Path(each).is_fifo() for each in inputs)
+
+
 def changed_inputs(old: Any, new: Any) -> list[str]:
     """Readable lines: which source was added, removed or changed."""
     before = {name: source["sha256"] for name, source in old.items()}
@@ -219,7 +224,7 @@ def prepare_into(
     """
     check_target(out, "prepared corpus")
     tokenizer = read_tokenizer(recipe.run.tokenizer) if recipe.run.tokenizer is not None else None
-    if is_prepared(out):
+    if is_prepared(out) and can_be_read_again(inputs):
         old = open_prepared(out)
         now = inputs_now(inputs, recipe)
         settings = {name: recipe.values()[name] for name in ("corpus", "tokenizer")}

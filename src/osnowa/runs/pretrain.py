@@ -18,6 +18,7 @@ from osnowa.runs.machine import set_up
 from osnowa.runs.model import Model, load
 from osnowa.runs.prepare import (
     Prepared,
+    can_be_read_again,
     changed_inputs,
     check_target,
     data_folder,
@@ -204,7 +205,8 @@ class _Session:
 
     def reuse_data(self) -> bool:
         """Open data that an earlier call prepared from the same text and settings."""
-        if not is_prepared(self.folder / "data") or self.recipe.run.tokenizer is not None:
+        text, tokenizer = self.recipe.run.text, self.recipe.run.tokenizer
+        if not is_prepared(self.folder / "data") or tokenizer is not None or not can_be_read_again(text):
             return False
         try:
             self.prepared = open_prepared(self.folder / "data")
@@ -368,7 +370,7 @@ class _Session:
         for probe in probes:
             trainer.model.eval()
             answer = fill(trainer.model, self.prepared.tokenizer, probe.text, 5)
-            monitor.probe(step, f"{probe.text}", as_masks(answer.masks))
+            monitor.probe(step, probe.text, as_masks(answer.masks), answer=probe.answer)
             trainer.model.train()
         if step == 0:
             gap = abs(result.masked_loss - baselines.expected_initial_loss)
