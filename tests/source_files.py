@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-_NOT_OURS = {".git", "__pycache__", "node_modules", "runs", "demo"}
+_FOLDERS = (".ci", "src", "tests", "docs", "recipes", "examples", "benchmarks", "tools")
+_AT_THE_TOP = ("Makefile", "LICENSE", ".gitignore")
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,16 @@ def snippet(text: str, name: str = "corpus/example.py") -> Source:
     return Source(f"src/osnowa/{name}", text)
 
 
-def modules() -> list[Source]:
+@cache
+def modules() -> tuple[Source, ...]:
     """Every module of the package."""
-    return list(_read(ROOT / "src/osnowa"))
+    return tuple(_read(ROOT / "src/osnowa"))
 
 
-def own_tests() -> list[Source]:
+@cache
+def own_tests() -> tuple[Source, ...]:
     """Every module of the tests."""
-    return list(_read(ROOT / "tests"))
+    return tuple(_read(ROOT / "tests"))
 
 
 def _read(folder: Path) -> Iterator[Source]:
@@ -60,17 +63,13 @@ def _read(folder: Path) -> Iterator[Source]:
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Every text file that belongs to the repository, also those that are no Python."""
-    folders = [ROOT]
-    while folders:
-        for path in sorted(folders.pop().iterdir()):
-            hidden = path.name.startswith(".") and path.name not in (".ci", ".gitignore")
-            if hidden or path.name in _NOT_OURS or path.name.endswith(".egg-info"):
-                continue
-            if path.is_dir():
-                folders.append(path)
-            elif b"\0" not in (content := path.read_bytes()):
-                yield path.relative_to(ROOT).as_posix(), content.decode("utf-8")
+    """Every text file that belongs to the repository, also those that are no Python; runs and logs lying about do not."""
+    paths = [path for path in ROOT.iterdir() if path.suffix in (".md", ".toml", ".txt") or path.name in _AT_THE_TOP]
+    for folder in _FOLDERS:
+        paths += [path for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
+    for path in sorted(path for path in paths if path.is_file()):
+        if b"\0" not in (content := path.read_bytes()):
+            yield path.relative_to(ROOT).as_posix(), content.decode("utf-8")
 
 
 def assert_none(findings: list[str]) -> None:

@@ -174,6 +174,7 @@ VALUES: list[tuple[str, Any, object]] = [
     ("1e3", int, "1e3"),
     ("8.0", int, "8.0"),
     ("²", int, "²"),
+    ("٣", int, "٣"),
     ("", int, ""),
     ("9" * 30, int, "9" * 30),
     ("0.5", float, 0.5),

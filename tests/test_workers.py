@@ -81,7 +81,7 @@ if __name__ == "__main__":
 def _module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules/play_worker.py").write_text(MODULE, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"), prepend=os.pathsep)
 
 
 def task(action: str, **arguments: Any) -> dict[str, Any]:
@@ -267,8 +267,9 @@ def test_no_worker_is_left_after_success_error_or_an_early_end(tmp_path: Path) -
 
 
 PARENT = """
-import sys
+import signal, sys
 from osnowa import workers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let background jobs ignore it
 tasks = [{"action": "tell", "arguments": {"folder": sys.argv[1], "seconds": 60}}] * 2
 list(workers.run("play_worker", tasks, 2))
 """

@@ -100,11 +100,17 @@ class SettingsError(OsnowaError):
     exit_code = 78
 
     def __init__(self, where: str, what: str, instead: str = "", *, parts: Sequence[SettingsError] = ()) -> None:
-        self.parts = tuple(parts) or (self,)
+        self._joined = tuple(parts)
         super().__init__(where, what, instead)
 
+    @property
+    def parts(self) -> tuple[SettingsError, ...]:
+        """The errors that were joined, or this one."""
+        return self._joined or (self,)
+
     def message(self) -> str:
-        if self.parts == (self,):
+        """One line for each of the errors that were joined."""
+        if not self._joined:
             return super().message()
         return f"{self.where}: {self.what}:" + "".join(f"\n  {part}" for part in self.parts)
 
@@ -118,7 +124,7 @@ class SettingsError(OsnowaError):
         return cls(f"{len(parts)} settings", "can't work", "; ".join(str(part) for part in parts), parts=parts)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (SettingsError.join, (self.parts,)) if len(self.parts) > 1 else super().__reduce__()
+        return (SettingsError.join, (self._joined,)) if self._joined else super().__reduce__()
 
 
 class InterruptedRun(OsnowaError):  # noqa: N818 - the user's wish, not an error
@@ -126,10 +132,9 @@ class InterruptedRun(OsnowaError):  # noqa: N818 - the user's wish, not an error
 
     exit_code = 130
 
-    def __init__(self, where: str, what: str, instead: str = "", signal_number: int = 2) -> None:
+    def __init__(self, where: str, what: str, instead: str = "", *, signal_number: int = 2) -> None:
         super().__init__(where, what, instead)
-        self.signal_number = signal_number
         self.exit_code = 128 + signal_number
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.where, self.what, self.instead, self.signal_number)
+        return (*super().__reduce__(), {"exit_code": self.exit_code})

@@ -66,7 +66,7 @@ def explain(cls: type[Settings], section: str, details: Iterable[ErrorDetails]) 
         raised = detail.get("ctx", {}).get("error")
         own = raised.args[0] if isinstance(raised, ValueError) and raised.args else None
         if isinstance(own, SettingsError):
-            errors.extend(own.parts)
+            errors.append(own)
         else:
             found.setdefault(str(detail["loc"][0]) if detail["loc"] else "", []).append(detail)
     for key, findings in found.items():

@@ -92,7 +92,7 @@ def test_an_explicit_encoding_does_not_break_files_that_are_utf8(tmp_path: Path)
 
 
 def test_explicit_utf8_refuses_what_is_not(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="byte 2 .line 1. is not UTF-8"):
+    with pytest.raises(DataError, match=r"byte 2 .line 1. is not UTF-8"):
         read_text(tmp_path, PLAIN.encode("cp1250"), encoding="utf-8")
 
 
@@ -129,6 +129,14 @@ def test_wide_text_without_a_mark_is_recognised_and_noted(tmp_path: Path, encodi
     outcome = read_text(tmp_path, (POLISH * 3).encode(encoding))
     assert outcome.texts == [(POLISH * 3).rstrip("\n")]
     assert "which has no byte order mark" in outcome.notes
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "cp1250", "gb18030"])
+def test_the_document_mode_does_not_depend_on_the_encoding(tmp_path: Path, encoding: str) -> None:
+    text = "\n".join(f"Akapit {number}: zażółć gęślą jaźń. Drugie zdanie." for number in range(2000))
+    outcome = read_text(tmp_path, text.encode(encoding), encoding="gb18030" if encoding == "gb18030" else "auto")
+    assert outcome.surveys[0].because.startswith("each line is a paragraph or less")
+    assert outcome.texts == read_text(tmp_path, text, "b.txt").texts
 
 
 def test_wide_text_cut_in_the_middle_of_a_character_is_refused_with_its_place(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ PROGRAM = """
 import json, resource, sys
 sys.path.insert(0, sys.argv[1])
 from reading import *
-from osnowa.corpus import content, documents, lines, text
+from osnowa.corpus import content, documents, lines
 from osnowa.errors import DataError
-for module in (content, documents, lines, text):
+for module in (content, documents, lines):
     module.GRID = 1 << 18
 with open("/proc/self/status") as status:
     used = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmSize"))

@@ -84,7 +84,7 @@ def test_a_bomb_is_refused_by_its_size(tmp_path: Path, form: str) -> None:
 
 def test_an_xz_header_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:
     big = lzma.compress(b"tekst", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}])
-    with pytest.raises(DataError, match="is not sound xz data.*[Mm]emory"):
+    with pytest.raises(DataError, match=r"is not sound xz data.*[Mm]emory"):
         read_text(tmp_path, big, "a.txt.xz")
 
 

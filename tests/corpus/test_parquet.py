@@ -51,7 +51,7 @@ def test_an_extension_type_is_no_text_and_its_code_is_not_looked_for(tmp_path: P
     pa.register_extension_type(Hostile())
     try:
         path = write(tmp_path, id=[1], text=pa.ExtensionArray.from_storage(Hostile(), pa.array(["Raz."])))
-        with pytest.raises(DataError, match="no column of text among id, text .types: id .int64., text .extension<"):
+        with pytest.raises(DataError, match=r"no column of text among id, text .types: id .int64., text .extension<"):
             read(path)
     finally:
         pa.unregister_extension_type("hostile.type")
@@ -87,16 +87,16 @@ def test_text_named_parquet_is_refused(tmp_path: Path) -> None:
 
 def test_flipped_bytes_never_end_in_a_traceback(tmp_path: Path) -> None:
     data = write(tmp_path, text=[f"Zdanie {n}." for n in range(300)]).read_bytes()
-    refused = 0
+    messages = []
     for place in range(4, len(data) - 4, max(1, len(data) // 150)):
         broken = bytearray(data)
         broken[place] ^= 0x5A
         try:
             read_text(tmp_path, bytes(broken), "b.parquet")
         except DataError as error:
-            refused += 1
-            assert "\n" not in str(error)
-    assert refused > 20
+            messages.append(str(error))
+    assert len(messages) > 20
+    assert not any("\n" in message for message in messages)
 
 
 def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import texts
 from osnowa.corpus import Corpus, CorpusConfig, Progress, catalog, collect, open_corpus, pipeline, reading
 from osnowa.corpus.cleaning import clean
-from osnowa.errors import DataError, StorageError
+from osnowa.errors import DataError, InputMissingError, StorageError
 
 __all__ = ["here"]  # a fixture
 
@@ -324,6 +324,15 @@ def test_finished_parts_are_not_made_again_and_damaged_ones_are(
     collect(mixed, CONFIG, tmp_path / "w", num_workers=2, progress=ignore)
     again = {path.name: path.stat().st_ino for path in (tmp_path / "w" / "parts").iterdir()}
     assert [name for name in made if made[name] != again[name]] == [damaged.name]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_corpus_that_is_being_replaced_is_not_mistaken_for_the_new_one(mixed: list[str], tmp_path: Path) -> None:
+    collect(mixed, CONFIG, tmp_path / "w", num_workers=1, progress=ignore)
+    with pytest.raises(Stopped):
+        collect(mixed, CONFIG.changed(held_out=0.3), tmp_path / "w", num_workers=1, progress=stop_after(3))
+    with pytest.raises(InputMissingError):
+        open_corpus(tmp_path / "w")
 
 
 @pytest.mark.usefixtures("here")

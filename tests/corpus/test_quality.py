@@ -36,7 +36,7 @@ GOOD = {
     + "\nRozdział pierwszy: o rzekach i o jeziorach\n"
     + "-" * 90
     + "\nRozdział drugi",
-    "addresses": "Zobacz https://przyklad.pl/" + "a/b-" * 30 + " oraz " + " ".join(texts.SENTENCES[:12]),
+    "address": "Zobacz https://przyklad.pl/" + "artykul/numer-" * 15 + " i napisz, co o tym sądzisz.",
 }
 
 

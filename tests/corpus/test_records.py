@@ -118,7 +118,7 @@ def test_the_only_field_of_texts_is_found_among_labels_and_identifiers(tmp_path:
 def test_several_fields_of_texts_are_listed_and_one_can_be_named(tmp_path: Path) -> None:
     data = json_lines([{"id": 1, "pytanie": "Jak się masz dzisiaj rano?", "odpowiedź": "Dziękuję, całkiem dobrze."}])
     with pytest.raises(
-        DataError, match="several columns of text .pytanie, odpowiedź; all columns: id, pytanie, odpo.*NAME"
+        DataError, match=r"several columns of text .pytanie, odpowiedź; all columns: id, pytanie, odpo.*NAME"
     ):
         read_text(tmp_path, data, "a.jsonl")
     assert read_text(tmp_path, data, "a.jsonl", text_column="odpowiedź").texts == ["Dziękuję, całkiem dobrze."]

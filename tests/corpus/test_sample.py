@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from reading import Outcome, read
 
-from osnowa.corpus.sample import keep_prose, read_python_docs
+from osnowa.corpus.sample import SAMPLES, keep_prose, read_python_docs
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,13 @@ def test_code_grammar_and_tables_are_left_out_and_lines_joined() -> None:
     )
 
 
-def test_it_is_written_only_into_the_workspace(tmp_path: Path) -> None:
-    read("sample:python-docs", workspace=tmp_path / "w")
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()] == [
-        "w/inputs/000-python-docs.jsonl"
-    ]
+def test_it_is_written_once_and_only_into_the_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = read("sample:python-docs", workspace=tmp_path / "w")
+    monkeypatch.setitem(SAMPLES, "python-docs", lambda: iter([{"text": "Inny tekst."}]))
+    again = read("sample:python-docs", workspace=tmp_path / "w")
+    assert again.sources == first.sources
+    assert again.texts == first.texts
+    (path,) = (path for path in tmp_path.rglob("*.jsonl"))
+    assert path.parent.parent == tmp_path / "w" / "inputs"
+    path.write_bytes(path.read_bytes()[:-1])  # damaged: made anew
+    assert read("sample:python-docs", workspace=tmp_path / "w").texts == ["Inny tekst."]

@@ -188,7 +188,16 @@ def test_extensions_decide_and_unknown_ones_are_counted_by_name(tmp_path: Path) 
     (folder / ".hidden.txt").write_text("x")
     (folder / "i.txt.gz").unlink()
     sources = find_sources([str(folder)], CorpusConfig(), tmp_path / "w")
-    assert [source.format for source in sources] == "text markdown html jsonl json csv tsv parquet".split()
+    assert [source.format for source in sources] == [
+        "text",
+        "markdown",
+        "html",
+        "jsonl",
+        "json",
+        "csv",
+        "tsv",
+        "parquet",
+    ]
     assert {e.reason: e.files for e in sources.skipped} == {
         "hidden": 1, "unknown extension": 1, "unknown extension .exe": 1,
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,29 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading import Outcome, json_lines, read, read_text
 
-from osnowa.corpus import documents, lines, text
+from osnowa.corpus import documents, lines
 from osnowa.corpus.compression import Stream
 from osnowa.corpus.lines import decode_cells, read_cells
 from osnowa.errors import DataError
 
 # Small pieces of everything that decides where lines, blocks, runs and characters begin and end.
-PIECES = [
-    "a",
-    "bc. ",
-    "ż",
-    "😀",
-    " ",
-    "\t",
-    "\n",
-    "\n\n",
-    "\r\n",
-    "\r",
-    "\u2028",
-    "\u2029",
-    "\x0c",
-    "dłuższe słowa. ",
-    "\u2027",
-]
+ENDS = ["\n", "\n", "\n", "\n\n", "\r\n", "\r", "\u2028", "\u2029"]
+WORDS = ["a", "bc. ", "ż", "😀", " ", "\t", "\x0c", "dłuższe słowa. ", "\u2027", "x" * 30]
+LONG = ["y" * 150, "ą😀" * 60, " " * 200, "z" * 500]
 WHOLE = 1 << 40
 CELL = 64
 
@@ -44,7 +31,7 @@ CELL = 64
 def small_cells() -> Iterator[None]:
     """Cells of 64 bytes, so that short texts have many."""
     patch = pytest.MonkeyPatch()
-    for module in (lines, documents, text):
+    for module in (lines, documents):
         patch.setattr(module, "GRID", CELL)
     patch.setattr("osnowa.corpus.content.GRID", CELL)
     yield
@@ -56,39 +43,49 @@ def same(folder: Path, content: bytes, name: str, size: int, **config: object) -
     return whole, read(folder / name, size=size, **config)  # type: ignore[arg-type]
 
 
+def make_text(seed: int) -> str:
+    """A text of up to 300 pieces; lists that hypothesis draws have five on average, which is one cell."""
+    chance = random.Random(seed)
+    kinds = chance.choice([[ENDS, WORDS], [ENDS, WORDS, WORDS], [ENDS, WORDS, WORDS, WORDS, LONG]])
+    return "".join(chance.choice(chance.choice(kinds)) for _ in range(chance.randint(0, 300)))
+
+
+TEXTS = st.integers(0, 1 << 40).map(make_text)
+SIZES = st.sampled_from([CELL, 2 * CELL, 5 * CELL])
+
+
 @pytest.mark.parametrize("document", ["line", "block", "run"])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    pieces=st.lists(st.sampled_from(PIECES), max_size=400), size=st.sampled_from([CELL, 2 * CELL, 5 * CELL]), limit=st.integers(5, 120)
-)
+@given(content=TEXTS, size=SIZES, limit=st.integers(5, 120), run=st.integers(5, 100))
 def test_documents_of_text_do_not_depend_on_the_cut(
-    tmp_path: Path, document: str, pieces: list[str], size: int, limit: int
+    tmp_path: Path, document: str, content: str, size: int, limit: int, run: int
 ) -> None:
-    content = ("x" + "".join(pieces)).encode()
-    unchecked = {"max_document_characters": limit, "run_characters": 40}
-    whole, cut = same(tmp_path, content, "a.txt", size, document=document, unchecked=unchecked)
-    assert cut.documents == whole.documents
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    records=st.lists(st.text(st.sampled_from('aż😀\u2028\n"\\ '), max_size=40), min_size=1, max_size=30),
-    ends=st.sampled_from(["\n", "\r\n", "\n\n"]),
-    size=st.sampled_from([CELL, 2 * CELL, 5 * CELL]),
-)
-def test_documents_of_jsonl_do_not_depend_on_the_cut(tmp_path: Path, records: list[str], ends: str, size: int) -> None:
-    content = ends.join(json.dumps({"text": record}, ensure_ascii=False) for record in records).encode()
-    whole, cut = same(tmp_path, content, "a.jsonl", size)
-    assert whole.texts == records
+    unchecked = {"max_document_characters": limit, "run_characters": run}
+    whole, cut = same(tmp_path, b"x" + content.encode(), "a.txt", size, document=document, unchecked=unchecked)
     assert cut.documents == whole.documents
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(pieces=st.lists(st.sampled_from([*map(str.encode, PIECES), b"\xff", b"\xe2\x80", b"\xc5"]), max_size=300))
-def test_rejected_lines_do_not_depend_on_the_cut(tmp_path: Path, pieces: list[bytes]) -> None:
-    content = "żółć gęś\n".encode() * 3 + b"".join(pieces)
+@given(content=TEXTS, ends=st.sampled_from(["\n", "\r\n", "\n\n"]), size=SIZES)
+def test_documents_of_jsonl_do_not_depend_on_the_cut(tmp_path: Path, content: str, ends: str, size: int) -> None:
+    records = [*content.split("\n"), "koniec"]
+    lines = ends.join(json.dumps({"text": record}, ensure_ascii=False) for record in records)
+    whole, cut = same(tmp_path, lines.encode(), "a.jsonl", size)
+    assert whole.texts == records
+    assert cut.documents == whole.documents
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=TEXTS, broken=st.lists(st.tuples(st.floats(0, 1), st.sampled_from([b"\xff", b"\xe2\x80", b"\xc5"]))))
+def test_rejected_lines_do_not_depend_on_the_cut(
+    tmp_path: Path, content: str, broken: list[tuple[float, bytes]]
+) -> None:
+    data = "żółć gęś\n".encode() * 3 + content.encode()
+    for share, piece in broken:
+        place = int(share * len(data))
+        data = data[:place] + piece + data[place:]
     for document in ("line", "block"):
-        whole, cut = same(tmp_path, content, "a.txt", CELL, document=document, bad_lines="skip")
+        whole, cut = same(tmp_path, data, "a.txt", CELL, document=document, bad_lines="skip")
         assert cut.documents == whole.documents
         assert cut.rejected == whole.rejected
 
@@ -104,17 +101,16 @@ class Dripping:
 
 
 @settings(max_examples=200, deadline=None)
-@given(pieces=st.lists(st.sampled_from(PIECES), max_size=400), portion=st.integers(1, 40))
-def test_cells_lose_and_repeat_nothing(pieces: list[str], portion: int) -> None:
-    content = "".join(pieces).encode()
+@given(text=TEXTS, portion=st.integers(1, 40))
+def test_cells_lose_and_repeat_nothing(text: str, portion: int) -> None:
+    content = text.encode()
     stream: Stream = Dripping(content, portion)
     assert b"".join(raw.data for raw in read_cells(stream, "text")) == content
 
 
 @settings(max_examples=200, deadline=None)
-@given(pieces=st.lists(st.sampled_from(PIECES), max_size=400))
-def test_lines_are_those_of_one_rule_and_numbered_from_one(pieces: list[str]) -> None:
-    content = "".join(pieces)
+@given(content=TEXTS)
+def test_lines_are_those_of_one_rule_and_numbered_from_one(content: str) -> None:
     plain = content
     for end in ("\r\n", "\r", "\u2028", "\u2029"):
         plain = plain.replace(end, "\n")
@@ -170,3 +166,13 @@ def test_row_groups_of_parquet_are_each_read_once(tmp_path: Path) -> None:
 def test_the_line_of_a_broken_byte_is_right_behind_a_line_of_many_cells(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.txt:2: byte 1,006 \(line 2\)"):
         read_text(tmp_path, "ż\n".encode() + b"a" * 1003 + b"\xff" + b"b" * 500)
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\u2028", "\n"])
+def test_a_line_end_is_never_cut_wherever_it_stands(end: str) -> None:
+    for size in range(5 * CELL):
+        content = (end + "a" * size + end + "b").encode()
+        batches = list(decode_cells(read_cells(io.BytesIO(content), "text"), "text", "a"))
+        assert [(batch.starts, batch.ends) for batch in batches if isinstance(batch, lines.Lines)][-1][1]
+        text = "".join(b.text + "\n" * b.ends for b in batches if isinstance(b, lines.Lines))
+        assert text == "\n" + "a" * size + "\nb\n"

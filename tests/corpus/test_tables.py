@@ -42,7 +42,7 @@ def test_quotes_in_tsv_are_text_unless_cells_are_quoted(tmp_path: Path) -> None:
 
 def test_tables_without_a_header_number_their_columns(tmp_path: Path) -> None:
     rows = [f"Pytanie numer {n}, czy to działa?\tOdpowiedź numer {n}, tak działa." for n in range(9)]
-    with pytest.raises(DataError, match="several columns of text .column 1, column 2;"):
+    with pytest.raises(DataError, match=r"several columns of text .column 1, column 2;"):
         read_text(tmp_path, "\n".join(rows), "a.tsv")
     outcome = read_text(tmp_path, "\n".join(rows), "a.tsv", text_column="column 2")
     assert outcome.texts == [row.split("\t")[1] for row in rows]

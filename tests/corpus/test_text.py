@@ -131,7 +131,7 @@ def test_a_run_keeps_the_blank_lines_inside_it_and_is_never_cut_inside_a_block(t
 
 
 def test_runs_do_not_cross_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("lines", "text", "documents", "content"):
+    for module in ("lines", "documents", "content"):
         monkeypatch.setattr(f"osnowa.corpus.{module}.GRID", 1000)
     lines = [f"Wiersz {n:05}." for n in range(400)]  # 14 bytes with its end
     outcome = read_text(tmp_path, "\n".join(lines), document="run", run_characters=600)

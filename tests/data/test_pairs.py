@@ -100,7 +100,20 @@ def test_a_random_b_is_exactly_as_long_as_the_true_one_nearly_always() -> None:
     true_length = np.array([starts[int(start)] for start in true_start])
     difference = np.abs(true_length - samples.b_length[random])
     assert (difference == 0).mean() > 0.9
-    assert difference.max() <= 125 // 16
+
+
+def test_a_random_b_is_about_as_long_as_the_true_one_in_small_corpora_too() -> None:
+    split = realistic(5000)
+    samples = joined(split, range(300), 128)
+    asked = {label: samples.b_length[samples.label == label].astype(float) for label in (IS_NEXT, NOT_NEXT)}
+    assert len(asked[IS_NEXT]) > 3000
+    assert abs(asked[IS_NEXT].mean() - asked[NOT_NEXT].mean()) < 2  # 4 standard deviations
+    for epoch in range(20):
+        epoch_samples = make_plan(split, "pair", 128, 1, epoch).samples
+        length = dict(zip(epoch_samples.b_start.tolist(), epoch_samples.b_length.tolist(), strict=True))
+        for sample in np.flatnonzero(epoch_samples.label == NOT_NEXT):
+            true_b = int(epoch_samples.a_start[sample] + epoch_samples.a_length[sample])
+            assert abs(length[true_b] - int(epoch_samples.b_length[sample])) <= 125 // 16
 
 
 def guess_from_lengths(train: Samples, test: Samples) -> float:

@@ -108,3 +108,11 @@ def test_a_plan_in_memory_and_one_over_mapped_files_are_the_same(tmp_path: Path)
         mapped.append(np.memmap(tmp_path / name, array.dtype, mode="r"))
     over_files = TokenSplit(mapped[0], mapped[1], mapped[2], 0)
     assert fingerprint(make_plan(over_files, "pair", 64, 1, 0)) == fingerprint(make_plan(split, "pair", 64, 1, 0))
+
+
+def test_rows_that_are_the_same_in_each_epoch_come_in_another_order() -> None:
+    split = split_of([[62]] * 300)
+    orders = [make_plan(split, "single", 64, seed, epoch).samples.a_start for seed, epoch in [(1, 0), (1, 1), (2, 0)]]
+    for one, other in [(0, 1), (0, 2), (1, 2)]:
+        assert set(orders[one].tolist()) == set(orders[other].tolist())
+        assert (orders[one] == orders[other]).mean() < 0.05

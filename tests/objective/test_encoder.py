@@ -68,6 +68,18 @@ def test_a_batch_says_what_is_shown_what_is_hidden_and_what_stood_there() -> Non
     assert batch.to(torch.device("cpu")).labels.tolist() == batch.labels.tolist()
 
 
+def test_the_share_and_whole_words_of_the_settings_are_kept() -> None:
+    rows = take(40)
+    ordinary = int((~rows.special).sum())
+    for share in (0.15, 0.4):
+        assert len(objective(mask_share=share).batch(rows).labels) / ordinary == pytest.approx(share, abs=0.01)
+    words, tokens = (objective(whole_words=whole).batch(rows).selected.tolist() for whole in (True, False))
+    continues = objective().continues_word[rows.tokens.ravel()]
+    inside = [place for place in range(rows.tokens.size) if continues[place] and not rows.special.ravel()[place - 1]]
+    for selected, torn in ((set(words), False), (set(tokens), True)):
+        assert any((place in selected) != (place - 1 in selected) for place in inside) == torn
+
+
 def test_random_tokens_are_ordinary_ones_of_the_tokenizer_not_of_a_padded_vocabulary() -> None:
     batch = objective(vocab_size=150, mask_share=0.9).batch(take(300, vocab_size=150))
     assert batch.tokens.max() == 149

@@ -71,7 +71,7 @@ class CorpusConfig(Settings):
         0.4, ge=0, le=1, description="mostly_symbols: fewer of the characters that are not white space are letters"
     )
     max_unbroken_share: float = Field(
-        0.3, ge=0, le=1, description="unbroken_runs: more of the text stands in runs of 80 and more characters without"
+        0.5, ge=0, le=1, description="unbroken_runs: more of the text stands in runs of 80 and more characters without"
         " a blank (Base64, hexadecimal dumps, minified code)"
     )  # fmt: skip
     max_replacement_share: float = Field(

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from osnowa.corpus.encodings import Transcoded
 from osnowa.corpus.findings import Format, Source
 from osnowa.corpus.lines import GRID, LineEnds, Lines, decode_cells, read_cells
 from osnowa.corpus.opening import open_stream
-from osnowa.corpus.raw import Rejected
+from osnowa.corpus.raw import Rejected, SourceError
 
 if TYPE_CHECKING:
     from osnowa.corpus.compression import Stream
     from osnowa.corpus.config import CorpusConfig
-    from osnowa.corpus.survey import Survey
+    from osnowa.corpus.evidence import Survey
 
 LINE_ENDS: dict[Format, LineEnds] = {
     "text": "text",
@@ -26,6 +26,36 @@ LINE_ENDS: dict[Format, LineEnds] = {
     "csv": "record",
     "tsv": "record",
 }
+
+
+class Transcoded:
+    """A stream in any encoding as a stream of UTF-8.
+
+    A byte that the encoding does not define stays as it is, which is no UTF-8, so that its line is rejected later;
+    where that is not possible (UTF-16 and other encodings of several bytes) `read` raises SourceError.
+    """
+
+    def __init__(self, raw: Stream, encoding: str) -> None:
+        self._raw, self._encoding = raw, encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+        self._offset = 0
+        self._ended = False
+
+    def read(self, size: int = 1 << 20, /) -> bytes:
+        while not self._ended:
+            data = self._raw.read(max(1, size // 2))
+            self._ended = not data
+            waiting = len(self._decoder.getstate()[0])
+            try:
+                text = self._decoder.decode(data, final=self._ended)
+                block = text.encode("utf-8", "surrogateescape")
+            except UnicodeDecodeError as error:
+                place = self._offset - waiting + error.start
+                raise SourceError(f"byte {place:,} is not {self._encoding} ({error.reason})") from None
+            self._offset += len(data)
+            if block:
+                return block
+        return b""
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from osnowa.corpus.content import read_events
+from osnowa.corpus.evidence import Survey
 from osnowa.corpus.findings import Format, Source
 from osnowa.corpus.html import read_page
 from osnowa.corpus.json_array import read_json
@@ -16,7 +17,6 @@ from osnowa.corpus.parquet import cut_row_groups, read_parquet
 from osnowa.corpus.raw import RawDocument, Rejected, SourceError, cut_document, judge
 from osnowa.corpus.records import read_json_lines
 from osnowa.corpus.sources import check_unchanged
-from osnowa.corpus.survey import Survey
 from osnowa.corpus.tables import read_table
 from osnowa.corpus.text import choose_grouping, group_documents
 from osnowa.errors import DataError

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from osnowa.corpus.compression import Stream
 from osnowa.corpus.raw import SourceError
 from osnowa.errors import SettingsError
 
@@ -73,7 +72,7 @@ def guess_legacy(histogram: np.ndarray) -> str | None:
     best: tuple[int, int] = (0, 0)
     winner = None
     for encoding in LEGACY:
-        counts = {chr_: int(histogram[byte]) for byte in range(128, 256) if (chr_ := _decode_byte(byte, encoding))}
+        counts = {chr_: int(histogram[byte]) for byte in range(128, 256) if (chr_ := _decode(bytes([byte]), encoding))}
         polish = sum(counts.get(letter, 0) for letter in POLISH)
         letters = sum(count for letter, count in counts.items() if letter.isalpha())
         controls = sum(count for letter, count in counts.items() if "\x80" <= letter <= "\x9f")
@@ -89,9 +88,9 @@ def guess_legacy(histogram: np.ndarray) -> str | None:
     return winner
 
 
-def _decode_byte(byte: int, encoding: str) -> str:
+def _decode(data: bytes, encoding: str) -> str:
     try:
-        return bytes([byte]).decode(encoding)
+        return data.decode(encoding)
     except UnicodeDecodeError:
         return ""
 
@@ -111,6 +110,13 @@ def check_encoding(name: str) -> str:
             f"corpus.encoding = {name!r}", "is no encoding that Python knows", "use auto, utf-8, cp1250, iso8859-2, ..."
         ) from None
     return "utf-8" if found.name == "utf-8-sig" else found.name
+
+
+def is_single_byte(encoding: str) -> bool:
+    """Whether each byte is a character, the first 128 those of ASCII."""
+    plain = bytes(range(128))
+    pairs = (bytes([lead, trail]) for lead in range(128, 256) for trail in (0x40, 0x81, 0xA1))
+    return _decode(plain, encoding) == plain.decode("ascii") and all(len(_decode(p, encoding)) != 1 for p in pairs)
 
 
 def _show(data: bytes, place: int) -> str:
@@ -190,33 +196,3 @@ class Examiner:
             "if that reads well use --corpus.encoding=cp1252, else name its encoding (UTF-8 files are still read as such)",
             self.first_invalid_line,
         )
-
-
-class Transcoded:
-    """A stream in any encoding as a stream of UTF-8.
-
-    A byte that the encoding does not define stays as it is, which is no UTF-8, so that its line is rejected later;
-    where that is not possible (UTF-16 and other encodings of several bytes) `read` raises SourceError.
-    """
-
-    def __init__(self, raw: Stream, encoding: str) -> None:
-        self._raw, self._encoding = raw, encoding
-        self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
-        self._offset = 0
-        self._ended = False
-
-    def read(self, size: int = 1 << 20, /) -> bytes:
-        while not self._ended:
-            data = self._raw.read(max(1, size // 2))
-            self._ended = not data
-            waiting = len(self._decoder.getstate()[0])
-            try:
-                text = self._decoder.decode(data, final=self._ended)
-                block = text.encode("utf-8", "surrogateescape")
-            except UnicodeDecodeError as error:
-                place = self._offset - waiting + error.start
-                raise SourceError(f"byte {place:,} is not {self._encoding} ({error.reason})") from None
-            self._offset += len(data)
-            if block:
-                return block
-        return b""

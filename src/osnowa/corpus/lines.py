@@ -67,6 +67,17 @@ class _Window:
         """Forget what lies before byte `place`."""
         self.data, self.base = self.data[place - self.base :], place
 
+    def holds(self, place: int) -> bool:
+        """Whether what decides about byte `place` is here."""
+        return self.ended or self.base + len(self.data) > place + 3
+
+    def whole_character(self, place: int) -> int:
+        """`place`, or the beginning of the UTF-8 character whose middle it is."""
+        index = place - self.base
+        while index > place - self.base - 3 and 0x80 <= self.data[index] < 0xC0:
+            index -= 1
+        return self.base + index
+
     def line_start(self, boundary: int) -> int | None:
         """The first byte at or after `boundary` on which a line starts, when that can be told from what is here."""
         for match in self.pattern.finditer(self.data, max(0, boundary - 3 - self.base)):
@@ -79,8 +90,8 @@ class _Window:
 def read_cells(stream: Stream, ends: LineEnds, first: int = 0, last: int | None = None) -> Iterator[RawLines]:
     """The lines that start in cells first ... last - 1 (None: to the end), a cell at a time.
 
-    A line that goes on for more than a cell beyond its own comes in several RawLines, so memory stays below
-    4 * GRID bytes however long the line is.
+    A line that goes on for more than two cells beyond its own comes in several RawLines, cut at fixed places too, so
+    memory stays below 8 * GRID bytes however long the line is.
 
     Args:
         stream: stands at byte max(0, first * GRID - 3) of the content.
@@ -89,20 +100,20 @@ def read_cells(stream: Stream, ends: LineEnds, first: int = 0, last: int | None 
     start = _seek_start(window, first * GRID, None if last is None else last * GRID) if first else 0
     while start is not None and (last is None or start < last * GRID):
         cell, fresh = start // GRID, True
-        boundary = (cell + 1) * GRID
+        limit = (cell + 3) * GRID
         window.drop(start)
-        while (stop := window.line_start(boundary)) is None and not window.ended:
-            if len(window.data) > 2 * GRID:
-                cut = _whole_character(window.data)
-                yield RawLines(cell, window.data[:cut], fresh, False)
-                window.drop(window.base + cut)
-                fresh = False
-            else:
+        while True:
+            while (start := window.line_start((cell + 1) * GRID)) is None and not window.holds(limit):
                 window.extend()
-        data = window.data if stop is None else window.data[: stop - window.base]
-        if data:
-            yield RawLines(cell, data, fresh, True)
-        start = stop
+            stop = window.base + len(window.data) if start is None else start
+            if stop <= limit + 2:  # 2: a line end is never cut
+                break
+            stop = window.whole_character(limit)
+            yield RawLines(cell, window.data[: stop - window.base], fresh, False)
+            window.drop(stop)
+            fresh, limit = False, limit + 2 * GRID
+        if window.base < stop:
+            yield RawLines(cell, window.data[: stop - window.base], fresh, True)
 
 
 def _seek_start(window: _Window, boundary: int, stop: int | None) -> int | None:
@@ -114,14 +125,6 @@ def _seek_start(window: _Window, boundary: int, stop: int | None) -> int | None:
         window.drop(max(window.base, seen - 3))
         window.extend()
     return start
-
-
-def _whole_character(data: bytes) -> int:
-    """A place near the end of `data` that is no middle of a UTF-8 character or of a line end."""
-    cut = len(data) - 1
-    while cut > len(data) - 5 and 0x80 <= data[cut] < 0xC0:
-        cut -= 1
-    return cut
 
 
 def decode_cells(

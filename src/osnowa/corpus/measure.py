@@ -15,6 +15,7 @@ class Measure:
 
     def __init__(self) -> None:
         self.examiner = Examiner()
+        self.encoding = "utf-8"  # of what is added
         self.lines = self.blank_lines = self.longest_line = 0
         self._cells: list[tuple[int, bool]] = []
         self._inside = False  # the last line is not blank
@@ -64,9 +65,9 @@ class Measure:
                 self._samples, self._stride = self._samples[::2], self._stride * 2
         self._index += 1
 
-    def sample(self, encoding: str) -> list[str]:
+    def sample(self) -> list[str]:
         """The sampled pieces, decoded; lines that can't be are left out."""
-        return [_decode(piece, encoding) for piece in self._samples] or [""]
+        return [_decode(piece, self.encoding) for piece in self._samples] or [""]
 
 
 def _decode(piece: bytes, encoding: str) -> str:

@@ -55,6 +55,7 @@ def collect(
     if (corpus := _open_finished(workspace, work.name)) is not None:
         work.tidy(corpus.sizes)
         return corpus
+    files.remove(workspace / COLLECTED)  # of other work, whose parts are about to be replaced
     tally = Tally()
     chunks, num_lines = work.read(tally)
     check_inputs(catalog, progress)

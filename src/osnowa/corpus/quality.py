@@ -12,7 +12,7 @@ from osnowa.corpus.config import CorpusConfig
 from osnowa.corpus.language import UNKNOWN
 from osnowa.corpus.shingles import Shingles
 
-_LONG = 80  # characters without a blank: no word and few addresses are longer
+_LONG = 80  # characters without a blank: no word is longer
 _ENOUGH = 20  # sequences, before their repetition means anything
 
 
@@ -58,12 +58,13 @@ def mostly_symbols(facts: Facts, config: CorpusConfig) -> bool:
 
 
 def unbroken_runs(facts: Facts, config: CorpusConfig) -> bool:
-    long = 0
-    for run in facts.text.split():
-        # Three bytes a character: a script that writes no blanks. Few letters and digits: a ruled line.
-        if len(run) >= _LONG and len(run.encode()) <= 2 * len(run) and 2 * sum(map(str.isalnum, run)) > len(run):
-            long += len(run)
+    long = sum(len(run) for run in facts.text.split() if len(run) >= _LONG and _is_noise(run))
     return long > config.max_unbroken_share * len(facts.text)
+
+
+def _is_noise(run: str) -> bool:
+    """No address, not in a script that writes no blanks (three bytes a character), and no ruled line."""
+    return "://" not in run and len(run.encode()) <= 2 * len(run) and 2 * sum(map(str.isalnum, run)) > len(run)
 
 
 def repetition(facts: Facts, config: CorpusConfig) -> bool:

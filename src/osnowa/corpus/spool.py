@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -15,8 +16,8 @@ from osnowa.corpus.compression import MAGIC, Compression
 from osnowa.corpus.findings import Findings, Format, Kind, Source, file_source
 from osnowa.corpus.opening import is_blank, open_stream, unpacked
 from osnowa.corpus.raw import SourceError
-from osnowa.errors import DataError, InputMissingError, UsageError
-from osnowa.files import make_folder, open_new, remove, storage_errors
+from osnowa.errors import DamagedError, DataError, InputMissingError, UsageError
+from osnowa.files import make_folder, open_new, publish, read_manifest, remove, storage_errors
 
 _BLOCK = 1 << 20
 
@@ -32,14 +33,14 @@ def promise(given: str, findings: Findings) -> Callable[[], Source]:
         name = given.removeprefix("sample:")
         if name not in sample.SAMPLES:
             raise UsageError(given, "no such sample", f"there is {', '.join(sample.SAMPLES)}")
-        return lambda: _spool_records(name, "sample", f"{number:03}-{name}", sample.SAMPLES[name](), findings)
+        return lambda: _spool_records(name, "sample", sample.SAMPLES[name], findings)
     if given.startswith("hf://"):
         address = re.fullmatch(r"hf://datasets/([\w.-]+(?:/[\w.-]+)?)(?:/([\w.-]+))?", given)
         if address is None:
             raise UsageError(
                 given, "is no hub address", "write hf://datasets/OWNER/NAME or hf://datasets/OWNER/NAME/CONFIG"
             )
-        return lambda: _spool_records(given, "hub", f"{number:03}-hub", _read_hub(given, *address.groups()), findings)
+        return lambda: _spool_records(given, "hub", lambda: _read_hub(given, *address.groups()), findings)
     return lambda: _spool_pipe(given, f"{number:03}-stdin", findings)
 
 
@@ -110,16 +111,28 @@ def _sniff(path: Path, findings: Findings) -> tuple[Format, Compression]:
             return "text", packed
 
 
-def _spool_records(name: str, kind: Kind, title: str, records: Iterable[dict[str, str]], findings: Findings) -> Source:
-    """Records as a JSONL file of the workspace."""
-    target = _target(findings, f"{title}.jsonl")
-    with storage_errors(target), open_new(target) as copy:
-        for record in records:
-            copy.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
-    if target.stat().st_size == 0:
-        remove(target)
-        raise DataError(name, "holds no text", "")
-    return file_source(name, str(target), target.stat(), kind, "jsonl", "none")
+def _spool_records(
+    name: str, kind: Kind, records: Callable[[], Iterable[dict[str, str]]], findings: Findings
+) -> Source:
+    """Records as a JSONL file in a published folder of the workspace; one that is there is used again."""
+    key = hashlib.sha256(f"{name} {sys.version}".encode()).hexdigest()[:16]
+    folder = make_folder(findings.workspace / "inputs") / f"{kind}-{key}"
+    path = folder / "records.jsonl"
+    if not _is_whole(folder, path):
+        with publish(folder) as work, open_new(work / path.name) as copy:
+            for record in records():
+                copy.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+    if path.stat().st_size == 0:
+        remove(folder)
+        raise DataError(name, "holds no text", "give files or folders of text")
+    return file_source(name, str(path), path.stat(), kind, "jsonl", "none")
+
+
+def _is_whole(folder: Path, path: Path) -> bool:
+    try:
+        return read_manifest(folder).files[path.name][0] == path.stat().st_size
+    except (DamagedError, KeyError, OSError):
+        return False
 
 
 def _read_hub(given: str, repository: str, config: str | None) -> Iterator[dict[str, str]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from osnowa.corpus import html, parquet, tables
 from osnowa.corpus.binary import find_binary
 from osnowa.corpus.columns import choose_column
-from osnowa.corpus.content import LINE_ENDS, read_events
-from osnowa.corpus.encodings import Transcoded, check_encoding, find_bom, guess_wide
+from osnowa.corpus.content import LINE_ENDS, Transcoded, read_events
+from osnowa.corpus.encodings import check_encoding, find_bom, guess_wide, is_single_byte
+from osnowa.corpus.evidence import Survey
 from osnowa.corpus.findings import Source
 from osnowa.corpus.json_array import read_elements
 from osnowa.corpus.lines import read_cells
@@ -20,51 +21,15 @@ from osnowa.corpus.opening import Opened, open_stream
 from osnowa.corpus.raw import PackedError, Rejected, SourceError
 from osnowa.corpus.records import RecordError, parse, sample_columns
 from osnowa.corpus.shape import choose_document
-from osnowa.corpus.text import ChosenMode, Unit
 from osnowa.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from osnowa.corpus.config import CorpusConfig
 
+__all__ = ["Survey", "survey"]
+
 HEAD = 64 << 10
 _FIRST_RECORDS = 200
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What is known about a source before it is read; plain values, so that it travels and is stored as JSON."""
-
-    source: str
-    sha256: str = ""  # of the bytes as they are stored (of the unpacked bytes of an archive's member)
-    size: int = 0  # of the same bytes
-    encoding: str = "utf-8"
-    bom: int = 0  # bytes of the byte order mark
-    first_invalid: int | None = None  # byte offset of the first byte that is not UTF-8
-    characters: int = 0  # decoded; of a Parquet file, bytes of its text column
-    lines: int = 0  # physical lines; of a Parquet file, rows
-    blank_lines: int = 0
-    longest_line: int = 0  # characters
-    document: ChosenMode = "record"
-    unit: Unit = "line"  # what a run consists of
-    because: str = ""  # the document mode in a plain sentence
-    columns: tuple[str, ...] = ()
-    text_column: str | None = None  # None: the records are the texts themselves, or there are no records
-    dialect: tables.Dialect | None = None
-    cells: tuple[
-        tuple[int, bool], ...
-    ] = ()  # of each cell: number of its first line, and whether a block goes on there
-    row_groups: tuple[int, ...] = ()  # of a Parquet file: bytes of the text column in each
-    notes: tuple[str, ...] = ()
-    refused: str | None = None  # why nothing of the source is read (the note says more); its one Rejected says the same
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Survey:
-        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        lists["cells"] = tuple((number, inside) for number, inside in values["cells"])
-        return cls(**{**values, **lists, "dialect": values["dialect"] and tables.Dialect.from_dict(values["dialect"])})
 
 
 def survey(source: Source, config: CorpusConfig) -> Survey:
@@ -97,9 +62,12 @@ def _survey_bytes(source: Source, config: CorpusConfig) -> tuple[Survey, Measure
         encoding, bom = find_bom(head)
         notes = [f"byte order mark of {encoding} removed"] if bom else []
         wanted = "auto" if config.encoding == "auto" else check_encoding(config.encoding)
-        if not bom and (wide := guess_wide(head)) and wanted in ("auto", "utf-8"):
+        if not bom and wanted in ("auto", "utf-8") and (wide := guess_wide(head)):
             encoding = wide
             notes.append(f"read as {wide}, which has no byte order mark here, by the places of its zero bytes")
+        elif not bom and wanted not in ("auto", "utf-8") and not is_single_byte(wanted):
+            encoding = wanted
+            notes.append(f"read as {wanted}, as corpus.encoding says")
         content: Any = _Rest(head[bom:], stream)
         if encoding not in ("", "utf-8"):
             content = Transcoded(content, encoding)
@@ -111,6 +79,7 @@ def _survey_bytes(source: Source, config: CorpusConfig) -> tuple[Survey, Measure
             asked = "utf-8" if encoding else wanted
             encoding = measure.examiner.verdict(asked, declared, config.bad_lines == "skip")
             notes += _explain_encoding(encoding, asked, declared, measure)
+            measure.encoding = encoding
         found = Survey(
             source.name,
             sha256=stream.sha256(),
@@ -167,7 +136,7 @@ def _complete(source: Source, config: CorpusConfig, found: Survey, measure: Meas
     if source.format in ("jsonl", "json"):
         return _complete_records(source, config, found)
     if source.format in ("csv", "tsv"):
-        dialect = tables.find_dialect(measure.sample(found.encoding)[0], source.format, config.text_column)
+        dialect = tables.find_dialect(measure.sample()[0], source.format, config.text_column)
         because = "each row is a document"
         notes = (*found.notes, dialect.in_words())
         return replace(
@@ -187,7 +156,7 @@ def _complete(source: Source, config: CorpusConfig, found: Survey, measure: Meas
     if source.format == "html" and config.document == "auto":
         return replace(found, document="file", because="a page is one document")
     size = measure.examiner.offset
-    choice = choose_document(config.document, measure.sample(found.encoding), size, config.run_characters)
+    choice = choose_document(config.document, measure.sample(), size, config.run_characters)
     return replace(found, document=choice.mode, unit=choice.unit, because=choice.because)
 
 

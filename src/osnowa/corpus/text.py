@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from osnowa.corpus.lines import GRID, Lines
+from osnowa.corpus.lines import Lines
 from osnowa.corpus.raw import RawDocument, Rejected, cut_document
 
 ChosenMode = Literal["file", "block", "line", "run", "record"]
@@ -39,8 +39,7 @@ def choose_grouping(mode: ChosenMode, unit: Unit, run_characters: int, limit: in
     if mode == "file":
         return Grouping("line", float("inf"), limit, False)
     if mode == "run":
-        # A longer line comes in parts of at least GRID // 4 characters; each must be more than a run holds.
-        return Grouping(unit, min(run_characters, limit, GRID // 4), limit, True)
+        return Grouping(unit, run_characters, limit, True)
     return Grouping("block" if mode == "block" else "line", 0, limit, True)
 
 

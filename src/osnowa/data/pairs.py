@@ -60,7 +60,7 @@ def part(sentences: I64, spans: Runs, budget: int, number: U64) -> I64:
     chosen = sentences[np.minimum(low + below(number, high - low), len(sentences) - 1)]
     length = spans.stop - spans.start
     halved = spans.start + 1 + length // 4 + below(number, np.maximum(length // 2 - 1, 1))
-    unparted = np.where((length > budget // 2) & (length > 1), halved, spans.stop)
+    unparted = np.where(length > budget // 2, halved, spans.stop)
     return np.where(low < high, chosen, unparted)
 
 

@@ -22,6 +22,7 @@ from osnowa.data.store import TokenSplit
 __all__ = ["IS_NEXT", "NOT_ASKED", "NOT_NEXT", "SPECIALS", "Accounting", "Plan", "Samples", "Shape", "make_plan"]
 
 I64 = NDArray[np.int64]
+SHORTEST_ROW = 8
 BLOCK_SHIFT = 32  # a row's number in its epoch: block << BLOCK_SHIFT | row in the block
 
 
@@ -72,7 +73,7 @@ def make_plan(
 ) -> Plan:
     """The plan of one block of an epoch; a corpus of up to BLOCK_TOKENS is one block."""
     budget = row_length - SPECIALS[shape]
-    assert budget >= 2, f"a row of {row_length} can't hold a {shape}"
+    assert row_length >= SHORTEST_ROW, f"a row of {row_length} can't be parted"
     runs = (blocks or Blocks(split)).runs(seed, epoch, block)
     spans = cut(split.sentences, runs, budget, seed, epoch)
     first = block << BLOCK_SHIFT

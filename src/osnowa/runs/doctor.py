@@ -13,7 +13,6 @@ import torch
 from osnowa import files
 from osnowa.corpus import Progress
 from osnowa.data import RowSequence
-from osnowa.data.plan import NOT_ASKED
 from osnowa.runs.machine import Machine, set_up
 from osnowa.runs.prepare import Prepared, prepare, read_tokenizer
 from osnowa.runs.preset_table import count_parameters, flops_per_token
@@ -78,13 +77,13 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
         sep=tokenizer.sep,
         pad=tokenizer.pad,
     )
-    plan = rows.plan(0)
-    lengths = plan.samples.length
+    account = rows.accounting()
+    shown = account.trained + account.special
     sentence_lengths = np.diff(store.train.sentences)
     document_tokens = np.diff(np.asarray(store.train.sentences)[np.asarray(store.train.documents)])
     config = recipe.model.changed(vocab_size=tokenizer.vocab_size)
     speed = expected_speed(flops_per_token(config, recipe.objective.mask_share, recipe.data.row_length), machine)
-    per_row = float(lengths.sum()) / max(1, len(plan))
+    per_row = shown / max(1, account.rows)
     parameters = count_parameters(config)
     tokens = training_tokens(recipe, speed, per_row)
     return {
@@ -101,15 +100,15 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
         "largest_document_share": float(document_tokens.max() / max(1, document_tokens.sum()))
         if len(document_tokens)
         else 0.0,
-        "rows": len(plan),
-        "padding_share": 1 - float(lengths.sum()) / max(1, len(plan) * recipe.data.row_length),
-        "pairs": int((plan.samples.label != NOT_ASKED).sum()),
-        "samples": len(plan.samples),
+        "rows": account.rows,
+        "padding_share": account.padded / max(1, account.rows * recipe.data.row_length),
+        "pairs": account.is_next + account.not_next,
+        "samples": account.is_next + account.not_next + account.not_asked,
         "parameters": parameters,
         "tokens_per_second": speed,
-        "seconds_per_epoch": float(lengths.sum()) / speed,
+        "seconds_per_epoch": shown / speed,
         "run_tokens": tokens,
-        "epochs": tokens / max(1.0, float(lengths.sum())),
+        "epochs": tokens / max(1, shown),
     }
 
 

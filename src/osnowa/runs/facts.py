@@ -62,18 +62,15 @@ def run_facts(
 
 def row_account(workshop: Workshop) -> dict[str, int]:
     """Where the places of an epoch's rows go: tokens of the text, special tokens, padding; nothing is dropped."""
-    plan, store = workshop.rows.plan(0), workshop.prepared.store
-    length = workshop.recipe.data.row_length
-    text = int(plan.samples.a_length.sum() + plan.samples.b_length.sum())
-    shown = int(plan.samples.length.sum())
+    account, num_tokens = workshop.account, workshop.prepared.store.train.num_tokens
     return {
-        "row_length": length,
-        "rows": len(plan),
-        "trained_tokens": text,
-        "special_tokens": shown - text,
-        "padded_tokens": len(plan) * length - shown,
-        "dropped_tokens": store.train.num_tokens - text,
-        "pairs": int((plan.samples.label >= 0).sum()),
+        "row_length": workshop.recipe.data.row_length,
+        "rows": account.rows,
+        "trained_tokens": account.trained,
+        "special_tokens": account.special,
+        "padded_tokens": account.padded,
+        "dropped_tokens": num_tokens - account.trained,
+        "pairs": account.is_next + account.not_next,
         "held_out_rows": workshop.held_out.num_rows,
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from osnowa.errors import DataError, InputMissingError
+from osnowa.errors import DataError, InputMissingError, SettingsError
 from osnowa.exchange import read_folder
 from osnowa.files import nearest_parent
 from osnowa.generate import FillResult, NextSentenceResult, fill, next_sentence
@@ -23,6 +23,8 @@ class Model:
     transformer: Transformer
     tokenizer: Tokenizer
     folder: Path
+    masked_head: bool = True  # False: the folder had none, so [MASK] can't be filled
+    notes: tuple[str, ...] = ()  # what was left out or converted when the folder was read
 
     @property
     def config(self) -> ModelConfig:
@@ -35,6 +37,10 @@ class Model:
 
     def fill(self, text: str, top_k: int = 5) -> FillResult:
         """The best tokens for each [MASK]; see `osnowa.generate.fill`."""
+        if not self.masked_head:
+            raise SettingsError(
+                str(self.folder), "has no masked-token head, so it can't fill [MASK]", "pre-train it first"
+            )
         return fill(self.transformer, self.tokenizer, text, top_k)
 
     def next_sentence(self, first: str, second: str) -> NextSentenceResult:
@@ -67,9 +73,12 @@ def load(path: str | Path, device: str = "cpu") -> Model:
         OsnowaError: missing, damaged, or of an architecture that osnowa does not know.
     """
     folder = find_model_folder(Path(path))
-    config, weights, tokenizer, _ = read_folder(folder)
-    if tokenizer is None:
+    imported = read_folder(folder)
+    if imported.tokenizer is None:
         raise DataError(str(folder), "has no tokenizer.json", "add the tokenizer that the model was trained with")
-    transformer = Transformer(config)
-    transformer.load_state_dict(weights, strict=False)
-    return Model(transformer.to(device).eval(), tokenizer, folder)
+    transformer = Transformer(imported.config)
+    transformer.load_state_dict(
+        imported.weights, strict=False
+    )  # names and shapes were checked; a tied matrix is absent
+    notes = tuple(note.message for note in imported.notes)
+    return Model(transformer.to(device).eval(), imported.tokenizer, folder, imported.masked_head, notes)

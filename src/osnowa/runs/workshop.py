@@ -7,6 +7,8 @@ import json
 from functools import cached_property
 
 from osnowa.data import RowSequence
+from osnowa.data.plan import Accounting
+from osnowa.exchange import choose_family
 from osnowa.model import Transformer, initialise
 from osnowa.objective import EncoderObjective
 from osnowa.runs.doctor import Advice, examine
@@ -25,10 +27,12 @@ class Workshop:
 
     Raises:
         DataError: the corpus can't fill one batch, or nothing is held out.
+        SettingsError: an architecture that no published class holds.
     """
 
     def __init__(self, recipe: Recipe, prepared: Prepared, machine: Machine) -> None:
         self.recipe, self.prepared, self.machine = recipe, prepared, machine
+        choose_family(recipe.model)  # a model that could not be published is refused before it is trained
         held_out_rows = self.sequence("held_out", HELD_OUT_SEED)
         check_rows(len(self.rows.plan(0)), len(held_out_rows.plan(0)), prepared, recipe)
         questions = self.objective(HELD_OUT_SEED, HELD_OUT_MASK_SHARE)
@@ -89,10 +93,14 @@ class Workshop:
             micro_rows=machine.micro_rows,
         )
 
+    @cached_property
+    def account(self) -> Accounting:
+        """Where the places of the first epoch's rows go."""
+        return self.rows.accounting()
+
     def tokens_per_row(self) -> float:
         """Tokens that are not padding, on average."""
-        plan = self.rows.plan(0)
-        return float(plan.samples.length.sum()) / len(plan)
+        return (self.account.trained + self.account.special) / self.account.rows
 
     def warnings(self) -> list[Advice]:
         """What `doctor` would say of this corpus and recipe."""

@@ -134,8 +134,9 @@ class Trainer:
     @property
     def epochs(self) -> float:
         """How often the text was shown."""
-        place = self.state.place
-        return place.epoch + place.row / max(1, len(self.rows.plan(place.epoch)))
+        place, rows = self.state.place, self.rows
+        within = place.row / max(1, len(rows.plan(place.epoch, place.block)))
+        return place.epoch + (place.block + within) / len(rows.blocks)
 
     def clip(self) -> float:
         """Shorten the gradient to clip_norm; its length before."""

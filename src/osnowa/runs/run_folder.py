@@ -1,0 +1,223 @@
+"""A run folder: begun, going on or finished; what it remembers against what is asked of it now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from osnowa import __version__, files
+from osnowa.corpus import Progress
+from osnowa.errors import DamagedError, SettingsError, UsageError
+from osnowa.runs.machine import set_up
+from osnowa.runs.prepare import (
+    Prepared,
+    can_be_read_again,
+    changed_inputs,
+    data_folder,
+    inputs_now,
+    is_prepared,
+    open_prepared,
+    prepare,
+    read_tokenizer,
+)
+from osnowa.runs.recipe import LENGTHS, Recipe, difference, merge
+from osnowa.runs.workshop import Workshop
+from osnowa.tokenizer import Tokenizer
+from osnowa.train.budget import StepPlan
+
+RUN_FILE = "run.json"
+_FIXED = ("run.preset", "run.seed", "run.tokenizer")  # what weights or their order were made of
+
+
+class RunFolder:
+    """One call of `pretrain` on one run folder: what the folder remembers against what is asked now."""
+
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        override: bool,
+        more_steps: int | None,
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self.folder, self.requested, self.recipe = folder, recipe, recipe
+        self.override, self.more_steps, self.progress = override, more_steps, progress
+        self.record: dict[str, Any] = {}  # RUN/run.json: what was asked for and what was measured once
+        self.notes: list[str] = []
+        self.new_data = False
+        self.prepared: Prepared
+        self.workshop: Workshop
+
+    # --- the folder: new, going on, or finished -----------------------------------------------------------------
+
+    def open(self) -> bool:
+        """Make or check the run folder and have its data ready; whether there is nothing left to do.
+
+        Raises:
+            SettingsError: changed settings, data or tokenizer without `override`, each difference on a line.
+        """
+        if (self.folder / RUN_FILE).exists():
+            self.record = files.read_json(self.folder / RUN_FILE)
+        if "plan" not in self.record:  # nothing was trained yet, so nothing can be lost by other settings
+            self.begin()
+            return False
+        self.check_settings()
+        self.check_data()
+        self.resolve()
+        finished = self.is_finished()
+        if finished and self.more_steps is not None:  # a run that is under way goes to its own end first
+            self.extend(self.more_steps)
+        elif finished and not self.override:
+            return True
+        self.workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))
+        self.write_record()
+        return False
+
+    def begin(self) -> None:
+        """A run that has not come to its plan: prepare, resolve, record."""
+        if self.more_steps is not None:
+            raise UsageError(
+                "--steps", f"+{self.more_steps} extends a run, and {self.folder} holds none", "give --steps without +"
+            )
+        self.record = {"version": __version__, "requested": self.requested.values()}
+        if self.data_folder != self.folder / "data":
+            self.prepared = open_prepared(self.data_folder)
+        elif not self.reuse_data():
+            self.make_data(read_tokenizer(self.recipe.run.tokenizer) if self.recipe.run.tokenizer else None)
+        self.resolve()
+        files.write(self.folder / "tokenizer.json", self.prepared.tokenizer.to_bytes())
+        self.workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))
+        self.write_record()
+
+    def check_settings(self) -> None:
+        """Compare what is asked now with what was asked when the run began, or with what that was resolved to."""
+        asked, before = self.requested.values(), self.record["requested"]
+        if self.more_steps is not None:  # the length is the old one and some
+            merge(asked, {"training": {name: before["training"].get(name) for name in LENGTHS}})
+        resolved = difference(Recipe.build(recipe_file=self.folder / "recipe.toml").values(), asked)
+        changed = {name: line for name, line in difference(before, asked).items() if name in resolved}
+        changed.pop("run.text", None)  # what matters is what the text holds
+        if not changed:
+            self.requested = self.recipe = Recipe.read(before).changed({"run": {"text": asked["run"]["text"]}})
+            return
+        fixed = [line for name, line in changed.items() if name.startswith(("model.", "tokenizer.")) or name in _FIXED]
+        if fixed or not self.override:
+            lines = "".join(f"\n  {line}" for line in fixed or changed.values())
+            instead = "choose another --out" if fixed else "repeat the old settings, or add --override"
+            raise SettingsError(str(self.folder), f"was begun with other settings:{lines}\n ", instead)
+        self.notes.append("going on with changed settings (--override): " + "; ".join(changed.values()))
+        self.record["requested"] = self.requested.values()
+        self.new_data = any(name.startswith(("data.", "objective.")) for name in changed)
+        if changed.keys() & {f"training.{name}" for name in LENGTHS}:
+            self.record.pop("plan", None)
+
+    # --- data ---------------------------------------------------------------------------------------------------
+
+    @property
+    def data_folder(self) -> Path:
+        return data_folder(self.folder, self.recipe)
+
+    def make_data(self, tokenizer: Tokenizer | None) -> None:
+        """Prepare the text, with a tokenizer learned from it unless one is given."""
+        self.prepared = prepare(
+            self.recipe.run.text,
+            self.folder / "data",
+            self.recipe,
+            workspace=self.folder / "work",
+            tokenizer=tokenizer,
+            progress=self.progress,
+        )
+
+    def reuse_data(self) -> bool:
+        """Open data that an earlier call prepared from the same text and settings."""
+        text, tokenizer = self.recipe.run.text, self.recipe.run.tokenizer
+        if not is_prepared(self.folder / "data") or tokenizer is not None or not can_be_read_again(text):
+            return False
+        try:
+            self.prepared = open_prepared(self.folder / "data")
+        except DamagedError:
+            return False
+        return not self.data_difference()
+
+    def data_difference(self) -> list[str]:
+        """How text and settings differ from those behind the prepared data."""
+        facts = self.prepared.store.facts
+        lines = changed_inputs(facts["inputs"], inputs_now(self.recipe.run.text, self.recipe))
+        names = ("corpus", "tokenizer") if "plan" not in self.record else ("corpus",)
+        asked = {name: self.recipe.values()[name] for name in names}
+        return lines + list(difference({name: facts["settings"][name] for name in names}, asked).values())
+
+    def check_data(self) -> None:
+        """Open the data that the run began with, and see that the text is still the same."""
+        own = self.folder / "data"
+        if self.data_folder != own:
+            self.prepared = open_prepared(self.data_folder)
+            if self.prepared.store.facts["key"] != self.record["data_key"]:
+                self.refuse_data([f"{self.data_folder}: holds another prepared corpus"])
+                self.new_data = True
+            return
+        tokenizer = Tokenizer.from_file(self.folder / "tokenizer.json")
+        try:
+            self.prepared = open_prepared(own)
+        except DamagedError as error:
+            self.notes.append(f"{error}; the text is prepared again")
+            files.remove(own)
+            self.make_data(tokenizer)
+        if lines := self.data_difference():
+            self.refuse_data(lines)
+            self.make_data(tokenizer)
+            self.new_data = True
+
+    def refuse_data(self, lines: list[str]) -> None:
+        """Raises SettingsError unless `override`."""
+        if not self.override:
+            listed = "".join(f"\n  {line}" for line in lines)
+            raise SettingsError(
+                str(self.folder),
+                f"was begun with other text:{listed}\n ",
+                "put the old text back, or add --override to go on with the new one",
+            )
+        self.notes.append("going on with changed text (--override): " + "; ".join(lines))
+
+    def resolve(self) -> None:
+        """Fill in what is derived: the vocabulary by the tokenizer, which must be the run's own."""
+        tokenizer = self.prepared.tokenizer
+        begun_with = self.record.get("tokenizer")
+        if begun_with is not None and begun_with != tokenizer.fingerprint:
+            raise SettingsError(
+                str(self.folder),
+                f"was begun with tokenizer {begun_with[:12]}, the data was made with {tokenizer.fingerprint[:12]}",
+                "put the old tokenizer back or choose another --out",
+            )
+        self.record["tokenizer"] = tokenizer.fingerprint
+        self.record["data_key"] = self.prepared.store.facts["key"]
+        self.recipe = self.recipe.changed(
+            {
+                "model": {"vocab_size": tokenizer.vocab_size},
+                "tokenizer": {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size},
+            }
+        )
+
+    def write_record(self) -> None:
+        """recipe.toml, corpus.json, rejected.jsonl and run.json."""
+        files.write(self.folder / "recipe.toml", self.recipe.to_toml())
+        files.write(self.folder / "corpus.json", files.json_text(self.prepared.ledger))
+        files.write(self.folder / "rejected.jsonl", (self.data_folder / "rejected.jsonl").read_bytes())
+        files.write_json(self.folder / RUN_FILE, self.record)
+
+    def extend(self, more_steps: int) -> None:
+        """--steps +N: the old plan and N steps more."""
+        plan = StepPlan(**self.record["plan"])
+        self.record["plan"] = {**plan.as_dict(), "steps": plan.steps + more_steps}
+        self.notes.append(f"{more_steps} steps more: {plan.steps} -> {plan.steps + more_steps}")
+
+    def is_finished(self) -> bool:
+        """The model is whole and the plan is done."""
+        try:
+            manifest = files.verify(self.folder / "model")
+        except DamagedError as error:
+            if (self.folder / "model").exists():
+                self.notes.append(f"{error}; the model is published again")
+            return False
+        return bool(manifest.facts.get("steps") == self.record["plan"]["steps"])
