@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from osnowa.corpus.markdown import read_markdown
     [
         ("# Tytuł", "Tytuł"),
         ("### Tytuł ###", "Tytuł"),
+        ("## Język C#", "Język C#"),
         ("Tytuł\n=====\n\ntekst\n-----", "Tytuł\n\n\ntekst\n"),
         ("To **ważne** i *bardzo*, __tak__ _jest_.", "To ważne i bardzo, tak jest."),
         ("2 * 3 * 4 i snake_case_name", "2 * 3 * 4 i snake_case_name"),
@@ -43,6 +45,16 @@ def test_a_front_matter_goes_only_at_the_beginning_of_a_file(tmp_path: Path) -> 
     assert read_text(tmp_path, text, "a.md").texts == ["Tekst.\n\n\n\nDalej."]
     assert "title" in read_markdown("Tekst.\n" + text, at_start=True)
     assert "title" in read_markdown(text, at_start=False)
+
+
+@pytest.mark.parametrize(
+    "piece", ["**a ", "__a ", "`a ``", "<!-- ", "[a](", "[", "- ", "-|", "# ", " ", "*a ", "> ", "![a]", "[a]: b "]
+)
+def test_marks_without_an_end_take_little_time(piece: str) -> None:
+    before = time.monotonic()
+    for text in (piece * (200_000 // len(piece)), "# " + piece * (200_000 // len(piece)) + "x"):
+        read_markdown(text, at_start=True)
+    assert time.monotonic() - before < 30  # about 1 s here; quadratic search takes many minutes
 
 
 @settings(max_examples=300, deadline=None)

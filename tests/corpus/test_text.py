@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,13 @@ def test_cutting_loses_nothing_and_respects_the_limit(text: str, limit: int) -> 
 )
 def test_a_document_is_cut_after_a_paragraph_line_sentence_or_word(text: str, first: str) -> None:
     assert next(cut_document(text, 80)) == first
+
+
+@pytest.mark.parametrize("piece", [".", ". ", ".)", "'", "\u0301", "\n"])
+def test_cutting_takes_little_time_whatever_the_text(piece: str) -> None:
+    before = time.monotonic()
+    assert sum(map(len, cut_document(piece * 1_000_000, 200_000))) == len(piece) * 1_000_000
+    assert time.monotonic() - before < 20
 
 
 @pytest.mark.parametrize("document", ["file", "line", "block", "run"])

@@ -223,6 +223,14 @@ def test_sentences_and_documents_without_a_token_leave_no_trace_but_are_counted(
     assert store.facts["splits"]["train"]["empty"] == 1
 
 
+def test_unknown_tokens_are_counted_for_each_split(encode: Any, tokenizer: Tokenizer) -> None:
+    strange = [document(split, "Kot 日 śpi. ", "本 語.") for split in ("train", "train", "held_out", "train")]
+    store = encode((*strange[:3], document("held_out", "Kot.")), (strange[3],))
+    for name, split in zip(SPLITS, (store.train, store.held_out), strict=True):
+        unknown = int((split.tokens == tokenizer.unk).sum())
+        assert store.facts["splits"][name]["unknown"] == unknown > 0
+
+
 def test_long_texts_are_encoded_in_pieces_of_bounded_size_with_the_same_result(
     encode: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

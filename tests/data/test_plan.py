@@ -111,8 +111,10 @@ def test_a_plan_in_memory_and_one_over_mapped_files_are_the_same(tmp_path: Path)
 
 
 def test_rows_that_are_the_same_in_each_epoch_come_in_another_order() -> None:
-    split = split_of([[62]] * 300)
-    orders = [make_plan(split, "single", 64, seed, epoch).samples.a_start for seed, epoch in [(1, 0), (1, 1), (2, 0)]]
+    split = split_of([[length] for length in range(200, 400)])  # no two fit one row, no two are equally long
+    orders = [
+        make_plan(split, "single", 399 + 2, seed, epoch).samples.a_start for seed, epoch in [(1, 0), (1, 1), (2, 0)]
+    ]
     for one, other in [(0, 1), (0, 2), (1, 2)]:
         assert set(orders[one].tolist()) == set(orders[other].tolist())
         assert (orders[one] == orders[other]).mean() < 0.05

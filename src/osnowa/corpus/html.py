@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -34,7 +35,11 @@ _BLOCK = re.compile(
 _CELLS = {"td", "th"}
 # Elements that need no end tag: counting them as open would make every old page look deep.
 _UNCLOSED = "area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr|p|li|dt|dd|tr|td|th|thead|tbody|tfoot|option|colgroup"
-_TAG = re.compile(rf"<(/?)(?!(?:{_UNCLOSED})\b)[a-zA-Z][^>]*?(/?)>")
+_TAG = re.compile(rf"<(/?)(?!(?:{_UNCLOSED})\b)([a-zA-Z][\w:-]*)[^<>]*>")
+_SHAPE = re.compile(
+    "svg|g|path|rect|circle|ellipse|line|polyline|polygon|text|tspan|use|defs|symbol|stop|lineargradient|radialgradient"
+    "|clippath|mask|pattern|image|marker|filter|fe[a-z]+|animate[a-z]*|set|title|desc|style|metadata"
+)
 _CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w:.-]{1,40})|<\?xml[^>]{0,100}encoding=[\"']([\w:.-]{1,40})", re.I
 )
@@ -65,66 +70,61 @@ def read_page(page: str) -> str:
     paragraphs: list[str] = []
     pieces: list[str] = []
     preformatted = 0
-
-    def finish() -> None:
-        text = "".join(pieces)
-        lines = text.strip("\n").split("\n") if preformatted else _collapse(text).split("\n")
-        if text := "\n".join(line.rstrip() for line in lines).strip("\n"):
-            paragraphs.append(text)
-        pieces.clear()
-
-    node: LexborNode | None = root
-    entering = True
-    while node is not None:
+    for node, entering in _walk(root):
         tag = node.tag or ""
-        is_block = tag not in _LEFT_OUT and _BLOCK.fullmatch(tag) is not None
-        inside = None
-        if not entering:
-            if is_block:
-                finish()
-                preformatted -= tag == "pre"
-        elif tag == "-text":
-            pieces.append(_text_of(node) if preformatted else _flat(_text_of(node)))
-        elif tag == "br":
+        if tag == "-text" and entering:
+            text = node.text_content or ""
+            pieces.append(text if preformatted else re.sub(r"[ \t\r\n\f]+", " ", text))
+        elif tag == "br" and entering:
             pieces.append("\n")
-        elif tag not in _LEFT_OUT:
-            if is_block:
-                finish()
-                preformatted += tag == "pre"
-            elif tag in _CELLS:
-                pieces.append(" ")
-            inside = node.child
+        elif tag in _CELLS and entering:
+            pieces.append(" ")
+        elif _BLOCK.fullmatch(tag) is not None and tag not in _LEFT_OUT:
+            paragraphs.append(_join(pieces, preformatted > 0))
+            pieces = []
+            preformatted += (tag == "pre") * (1 if entering else -1)
+    paragraphs.append(_join(pieces, preformatted > 0))
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _walk(root: LexborNode) -> Iterator[tuple[LexborNode, bool]]:
+    """Every node when it is entered (True) and when it is left (False), without recursion."""
+    node, entering = root, True
+    while True:
+        yield node, entering
+        inside = node.child if entering and node.tag not in _LEFT_OUT else None
         if inside is not None:
-            node, entering = inside, True
-        elif entering and is_block:
+            node = inside
+        elif entering:
             entering = False
         elif node.mem_id == root.mem_id:
-            break
+            return
         elif node.next is not None:
             node, entering = node.next, True
         else:
-            node, entering = node.parent, False
-    finish()
-    return "\n\n".join(paragraphs)
+            parent = node.parent
+            assert parent is not None, "only the root of the walk may have no parent"
+            node = parent
 
 
-def _text_of(node: LexborNode) -> str:
-    return node.text_content or ""
-
-
-def _flat(text: str) -> str:
-    """Line breaks in the source of a page mean no more than blanks."""
-    return re.sub(r"[ \t\r\n\f]+", " ", text)
-
-
-def _collapse(text: str) -> str:
-    return re.sub(r" *\n *", "\n", re.sub(r"[ \t]+", " ", text)).strip(" ")
+def _join(pieces: list[str], preformatted: bool) -> str:
+    text = "".join(pieces)
+    if not preformatted:
+        text = re.sub(r" *\n *", "\n", re.sub(r"[ \t]+", " ", text)).strip(" ")
+    return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
 
 
 def _check_depth(page: str) -> None:
-    depth = 0
+    depth, drawing = 0, False
     for match in _TAG.finditer(page):
-        closing, itself = match.groups()
-        depth += -1 if closing and depth else not (closing or itself)
+        closing, name = match[1], match[2].lower()
+        if name == "svg":
+            drawing = not closing
+        elif drawing and _SHAPE.fullmatch(name) is None:
+            drawing = False  # an HTML element ends the drawing, whatever the page says
+        if closing:
+            depth = max(0, depth - 1)
+        elif not (drawing and match.group().endswith("/>")):  # "/" closes nothing outside drawings
+            depth += 1
         if depth > _DEEPEST:
             raise SourceError(f"nests more than {_DEEPEST:,} elements", "mend or remove it")

@@ -6,9 +6,10 @@ import re
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FENCE = re.compile(r"^\s{0,3}(`{3,}|~{3,})[^\n`]*$")
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*)$", re.MULTILINE)
+# In order. The lengths are bounded because an opening mark without its end would make the search quadratic.
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"<!--.*?-->", re.DOTALL), ""),
-    (re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE), r"\1"),  # headings
+    (re.compile(r"<!--.{0,2000}?-->", re.DOTALL), ""),
     (re.compile(r"^ {0,3}(?:[-*_][ \t]*){3,}$|^ {0,3}={3,}[ \t]*$", re.MULTILINE), ""),  # rules and underlines
     (
         re.compile(r"^ {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*$", re.MULTILINE),
@@ -19,10 +20,10 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"!?\[([^\[\]]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+\"([^\"\n]*)\")?\)"), r"\1"),  # links and pictures
     (re.compile(r"!?\[([^\[\]]+)\]\[[^\[\]\n]*\]"), r"\1"),
     (re.compile(r"<((?:https?|mailto):[^<>\s]+)>"), r"\1"),
-    (re.compile(r"(?<!\\)(\*\*\*|\*\*|__)(?=\S)(.+?)(?<=[^\s\\])\1"), r"\2"),  # bold
+    (re.compile(r"(?<!\\)(\*\*\*|\*\*|__)(?=\S)(.{1,1000}?)(?<=[^\s\\])\1"), r"\2"),  # bold
     (re.compile(r"(?<![\w*\\])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*\\])\*(?![\w*])"), r"\1"),  # italic
     (re.compile(r"(?<![\w\\])_(?=[^\s_])([^_\n]+?)(?<=[^\s_\\])_(?!\w)"), r"\1"),
-    (re.compile(r"(`+)(?!`)[ ]?(.+?)[ ]?(?<!`)\1(?!`)"), r"\2"),  # code in a line
+    (re.compile(r"(`+)(?!`)[ ]?(.{1,1000}?)[ ]?(?<!`)\1(?!`)"), r"\2"),  # code in a line
     (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),  # escaped marks
 )
 
@@ -54,6 +55,13 @@ def read_markdown(text: str, *, at_start: bool) -> str:
 
 
 def _strip(text: str) -> str:
+    text = _HEADING.sub(lambda match: _heading(match[1].rstrip()), text)
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _heading(title: str) -> str:
+    """A heading without the "##" that may close it; "C#" keeps its own."""
+    bare = title.rstrip("#")
+    return bare.rstrip() if not bare or bare[-1] in " \t" else title

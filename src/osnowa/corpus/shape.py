@@ -11,7 +11,7 @@ from osnowa.corpus.text import ChosenMode, Unit
 
 SMALL = 32 << 10  # bytes up to which a file is one document
 _END = re.compile(r"[.!?…:;。！？][\"”»’')\]]*\s*$")
-_SENTENCE = re.compile(r"[.!?…。！？]+[\"”»’')\]]*(?=\s|$)")
+_SENTENCE = re.compile(r"(?<![.!?…。！？])[.!?…。！？]++[\"”»’')\]]*+(?=\s|$)")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from osnowa.runs.prepare import (
 from osnowa.runs.recipe import LENGTHS, Recipe, difference, merge
 from osnowa.runs.workshop import Workshop
 from osnowa.tokenizer import Tokenizer
+from osnowa.train import checkpoints
 from osnowa.train.budget import StepPlan
 
 RUN_FILE = "run.json"
@@ -57,11 +58,10 @@ class RunFolder:
         Raises:
             SettingsError: changed settings, data or tokenizer without `override`, each difference on a line.
         """
-        if (self.folder / RUN_FILE).exists():
-            self.record = files.read_json(self.folder / RUN_FILE)
-        if "plan" not in self.record:  # nothing was trained yet, so nothing can be lost by other settings
+        if not checkpoints.published(self.folder):  # nothing was trained yet, so other settings can lose nothing
             self.begin()
             return False
+        self.record = files.read_json(self.folder / RUN_FILE)
         self.check_settings()
         self.check_data()
         self.resolve()
@@ -144,7 +144,8 @@ class RunFolder:
         """How text and settings differ from those behind the prepared data."""
         facts = self.prepared.store.facts
         lines = changed_inputs(facts["inputs"], inputs_now(self.recipe.run.text, self.recipe))
-        names = ("corpus", "tokenizer") if "plan" not in self.record else ("corpus",)
+        begun = checkpoints.published(self.folder)  # then the run's own tokenizer stays, however it was asked for
+        names = ("corpus",) if begun else ("corpus", "tokenizer")
         asked = {name: self.recipe.values()[name] for name in names}
         return lines + list(difference({name: facts["settings"][name] for name in names}, asked).values())
 
@@ -220,4 +221,5 @@ class RunFolder:
             if (self.folder / "model").exists():
                 self.notes.append(f"{error}; the model is published again")
             return False
-        return bool(manifest.facts.get("steps") == self.record["plan"]["steps"])
+        plan = self.record.get("plan")  # it is laid out anew when the length was changed
+        return plan is not None and manifest.facts.get("steps") == plan["steps"]
