@@ -89,6 +89,7 @@ def test_an_explicit_encoding_does_not_break_files_that_are_utf8(tmp_path: Path)
     outcome = read(tmp_path / "d", encoding="iso8859-2")
     assert outcome.texts == [PLAIN.rstrip("\n"), PLAIN.rstrip("\n"), "Plain."]
     assert "read as UTF-8, which it is throughout, not as corpus.encoding = iso8859-2" in outcome.surveys[1].notes
+    assert outcome.surveys[2].notes == ()
 
 
 def test_explicit_utf8_refuses_what_is_not(tmp_path: Path) -> None:

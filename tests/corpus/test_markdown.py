@@ -28,6 +28,10 @@ from osnowa.corpus.markdown import read_markdown
         ("`kod` i ``a ` b``", "kod i a ` b"),
         ("> cytat\n> > w cytacie", "cytat\nw cytacie"),
         ("a <!-- uwaga --> b", "a  b"),
+        (
+            '<p align="center">Tekst<br/> dalej</p> i a <b c lub x < y > z, <nieznany> znak',
+            "Tekst dalej i a <b c lub x < y > z, <nieznany> znak",
+        ),
         (r"\*nie\* kursywa", "*nie* kursywa"),
         ("| a | b |\n|---|:-:|\n| c | d |", "| a | b |\n\n| c | d |"),
         ("* punkt\n- drugi\n1. trzeci", "* punkt\n- drugi\n1. trzeci"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from osnowa.corpus.config import CorpusConfig
     from osnowa.corpus.evidence import Survey
 
+HEAD = 64 << 10
+
 LINE_ENDS: dict[Format, LineEnds] = {
     "text": "text",
     "markdown": "text",
@@ -26,6 +28,27 @@ LINE_ENDS: dict[Format, LineEnds] = {
     "csv": "record",
     "tsv": "record",
 }
+
+
+class Rest:
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, first: bytes, stream: Stream) -> None:
+        self._first, self._stream = first, stream
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._first:
+            block, self._first = self._first, b""
+            return block
+        return self._stream.read(size)
+
+
+def read_head(stream: Stream) -> bytes:
+    """The first 64 kB, which tell what a stream is."""
+    head = b""
+    while len(head) < HEAD and (block := stream.read(HEAD - len(head))):
+        head += block
+    return head
 
 
 class Transcoded:

@@ -167,17 +167,17 @@ class Examiner:
         """'utf-8' or the legacy encoding of a text without a byte order mark.
 
         Args:
-            wanted: the setting corpus.encoding; text that is sound UTF-8 beyond ASCII is read as that all the same.
+            wanted: the setting corpus.encoding; text that is sound UTF-8 is read as that all the same.
             declared: what an HTML page says of itself.
 
         Raises:
             SourceError: no encoding fits; with the byte offset and what to do. Under `skip_damage`, text that is mostly
                 UTF-8 is 'utf-8' and the reader rejects the broken lines.
         """
-        if wanted not in ("auto", "utf-8") and (self.first_invalid is not None or not self.sequences):
-            return wanted
         if self.first_invalid is None:
             return "utf-8"
+        if wanted not in ("auto", "utf-8"):
+            return wanted
         place = f"byte {self.first_invalid:,} (line {self.first_invalid_line:,}) is not UTF-8"
         if wanted == "utf-8" or self.sequences >= self.strays or 100 * self.telling >= self.strays:
             if skip_damage:

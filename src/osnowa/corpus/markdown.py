@@ -6,10 +6,12 @@ import re
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FENCE = re.compile(r"^\s{0,3}(`{3,}|~{3,})[^\n`]*$")
+_TAGS = "p|br|div|span|img|a|b|i|u|em|strong|h[1-6]|table|thead|tbody|tr|td|th|ul|ol|li|hr|sub|sup|center|details|summary|kbd"
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*)$", re.MULTILINE)
 # In order. The lengths are bounded because an opening mark without its end would make the search quadratic.
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"<!--.{0,2000}?-->", re.DOTALL), ""),
+    (re.compile(rf"</?(?:{_TAGS})\b[^<>]{{0,500}}>", re.IGNORECASE), ""),
     (re.compile(r"^ {0,3}(?:[-*_][ \t]*){3,}$|^ {0,3}={3,}[ \t]*$", re.MULTILINE), ""),  # rules and underlines
     (
         re.compile(r"^ {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*$", re.MULTILINE),

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from osnowa.corpus import html, parquet, tables
 from osnowa.corpus.binary import find_binary
 from osnowa.corpus.columns import choose_column
-from osnowa.corpus.content import LINE_ENDS, Transcoded, read_events
+from osnowa.corpus.content import LINE_ENDS, Rest, Transcoded, read_events, read_head
 from osnowa.corpus.encodings import check_encoding, find_bom, guess_wide, is_single_byte
 from osnowa.corpus.evidence import Survey
 from osnowa.corpus.findings import Source
 from osnowa.corpus.json_array import read_elements
 from osnowa.corpus.lines import read_cells
 from osnowa.corpus.measure import Measure
-from osnowa.corpus.opening import Opened, open_stream
+from osnowa.corpus.opening import open_stream
 from osnowa.corpus.raw import PackedError, Rejected, SourceError
 from osnowa.corpus.records import RecordError, parse, sample_columns
 from osnowa.corpus.shape import choose_document
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Survey", "survey"]
 
-HEAD = 64 << 10
 _FIRST_RECORDS = 200
 
 
@@ -56,19 +55,20 @@ def survey(source: Source, config: CorpusConfig) -> Survey:
 def _survey_bytes(source: Source, config: CorpusConfig) -> tuple[Survey, Measure]:
     """Checksum, encoding and sizes of anything but Parquet."""
     with open_stream(source, config) as stream:
-        head = _read_head(stream)
+        head = read_head(stream)
         if what := find_binary(head):
             raise SourceError(f"is {what}, not text", "remove it, or convert it to text")
         encoding, bom = find_bom(head)
         notes = [f"byte order mark of {encoding} removed"] if bom else []
-        wanted = "auto" if config.encoding == "auto" else check_encoding(config.encoding)
+        ours = source.kind in ("sample", "hub")  # written into the workspace as UTF-8
+        wanted = "auto" if ours or config.encoding == "auto" else check_encoding(config.encoding)
         if not bom and wanted in ("auto", "utf-8") and (wide := guess_wide(head)):
             encoding = wide
             notes.append(f"read as {wide}, which has no byte order mark here, by the places of its zero bytes")
         elif not bom and wanted not in ("auto", "utf-8") and not is_single_byte(wanted):
             encoding = wanted
             notes.append(f"read as {wanted}, as corpus.encoding says")
-        content: Any = _Rest(head[bom:], stream)
+        content: Any = Rest(head[bom:], stream)
         if encoding not in ("", "utf-8"):
             content = Transcoded(content, encoding)
         measure = Measure()
@@ -101,7 +101,7 @@ def _survey_bytes(source: Source, config: CorpusConfig) -> tuple[Survey, Measure
 def _explain_encoding(encoding: str, wanted: str, declared: str | None, measure: Measure) -> list[str]:
     place = measure.first_invalid(0)
     if encoding == "utf-8":
-        if wanted not in ("auto", "utf-8"):
+        if wanted not in ("auto", "utf-8") and measure.examiner.sequences:
             return [f"read as UTF-8, which it is throughout, not as corpus.encoding = {wanted}"]
         return [] if place is None else [f"byte {place:,} is the first that is not UTF-8; such lines are rejected"]
     if encoding == wanted or place is None:
@@ -109,26 +109,6 @@ def _explain_encoding(encoding: str, wanted: str, declared: str | None, measure:
     if encoding == declared:
         return [f"read as {encoding}, as the page says (byte {place:,} is not UTF-8)"]
     return [f"read as {encoding}, which gives most Polish letters (byte {place:,} is not UTF-8)"]
-
-
-class _Rest:
-    """A stream whose first bytes were read already."""
-
-    def __init__(self, first: bytes, stream: Opened) -> None:
-        self._first, self._stream = first, stream
-
-    def read(self, size: int = -1, /) -> bytes:
-        if self._first:
-            block, self._first = self._first, b""
-            return block
-        return self._stream.read(size)
-
-
-def _read_head(stream: Opened) -> bytes:
-    head = b""
-    while len(head) < HEAD and (block := stream.read(HEAD - len(head))):
-        head += block
-    return head
 
 
 def _complete(source: Source, config: CorpusConfig, found: Survey, measure: Measure) -> Survey:

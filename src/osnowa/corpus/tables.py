@@ -95,9 +95,8 @@ def _try(lines: list[str], delimiter: str, quoted: bool) -> list[list[str]]:
 
 
 def _reader(lines: Iterable[str], delimiter: str, quoted: bool, *, strict: bool) -> _Reader:
-    return csv.reader(
-        lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=strict
-    )
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    return csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=strict)  # type: ignore[arg-type]
 
 
 def _has_header(rows: list[list[str]], wanted: str | None) -> bool:

@@ -20,6 +20,7 @@ I64 = NDArray[np.int64]
 # Planned at once. Rows of 64 take most: 200 MB and 3 s while a block is planned, 60 MB while it is shown (two are kept);
 # 10^9 tokens as one block would take 3 GB.
 BLOCK_TOKENS = 1 << 26
+_LEAST_DOCUMENT = 32  # tokens that a document counts for at least: many tiny ones take memory, too
 _CHUNKS_A_BLOCK = 64
 
 
@@ -46,10 +47,11 @@ class Blocks:
 
     def __init__(self, split: TokenSplit, block_tokens: int = BLOCK_TOKENS) -> None:
         self.split = split
-        self.num_blocks = max(1, -(-split.num_tokens // block_tokens))
+        size = max(split.num_tokens, _LEAST_DOCUMENT * split.num_documents)
+        self.num_blocks = max(1, -(-size // block_tokens))
         self.edges = [0, split.num_tokens]
         if self.num_blocks > 1:
-            self.edges = _edges(split, max(1, block_tokens // _CHUNKS_A_BLOCK))
+            self.edges = _edges(split, max(1, split.num_tokens // (self.num_blocks * _CHUNKS_A_BLOCK)))
 
     def __len__(self) -> int:
         return self.num_blocks
