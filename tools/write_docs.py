@@ -24,7 +24,9 @@ def rooms() -> str:
     lines = ["| room | what |", "| --- | --- |"]
     for room in ROOMS:
         path = SOURCE / room / "__init__.py" if (SOURCE / room).is_dir() else SOURCE / f"{room}.py"
-        lines.append(f"| [`{room}`](src/osnowa/{room}{'' if path.name == '__init__.py' else '.py'}) | {sentence(path)} |")
+        lines.append(
+            f"| [`{room}`](src/osnowa/{room}{'' if path.name == '__init__.py' else '.py'}) | {sentence(path)} |"
+        )
     return "\n".join(lines)
 
 
@@ -39,7 +41,10 @@ def modules() -> str:
 
 
 def presets() -> str:
-    lines = ["| preset | layers | width | heads | parameters | MFLOP/token | from |", "| --- | --: | --: | --: | --: | --: | --- |"]
+    lines = [
+        "| preset | layers | width | heads | parameters | MFLOP/token | from |",
+        "| --- | --: | --: | --: | --: | --: | --- |",
+    ]
     lines += [
         f"| `{row['name']}` | {row['layers']} | {row['d_model']} | {row['heads']} | {row['parameters']:,} "
         f"| {row['flops_per_token'] / 1e6:,.0f} | {row['ancestor'] or ''} |"

@@ -16,7 +16,7 @@ STANDARD_DEVIATION = 0.02  # Devlin et al. 2019, in the published code; GPT-2 to
 
 @torch.no_grad()
 def initialise(model: Transformer, seed: int) -> None:
-    """Normal(0, 0.02) matrices cut off at two deviations, norms 1, biases 0.
+    """Normal(0, 0.02) matrices cut off at two deviations, norms 1 (the input norm: input_gain), biases 0.
 
     Matrices that write into the residual stream of a pre-norm model are divided by sqrt(2 x layers) (Radford et al.
     2019, section 2.3). A parameter's numbers depend on (seed, name, shape) alone, so adding a head moves nothing else.
@@ -25,7 +25,8 @@ def initialise(model: Transformer, seed: int) -> None:
     shrink = 1 / math.sqrt(2 * layers) if model.config.norm_placement == "pre" else 1.0
     for name, parameter, module in named_with_module(model):
         if isinstance(module, nn.LayerNorm | nn.RMSNorm):
-            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+            gain = model.config.input_gain if ".input_norm." in name else 1.0
+            parameter.fill_(0.0 if name.endswith("bias") else gain)
         elif name.endswith("bias"):
             parameter.zero_()
         else:

@@ -28,6 +28,12 @@ def _size(layers: int, d_model: int, d_ff: int) -> Sections:
     return {"model": {"encoder_layers": layers, "d_model": d_model, "d_ff": d_ff, "num_heads": d_model // 64}}
 
 
+def _small(layers: int, d_model: int, rate: float) -> Sections:
+    """A size below the published recipe's: batch and rate that suit one machine; blocks and objective stay."""
+    training = {"batch_rows": 32, "learning_rate": rate, "warmup_share": 0.05}
+    return {**_size(layers, d_model, 4 * d_model), "training": training}
+
+
 # Devlin et al. 2019 for base and large, Turc et al. 2019 ("Well-Read Students Learn Better") for the smaller ones.
 _BERT: Sections = {
     "model": {
@@ -72,6 +78,7 @@ _ENCODER: Sections = {
         "feed_forward": "glu",
         "norm_placement": "pre",
         "first_norm": False,
+        "input_gain": 0.1,
         "norm_eps": 1e-5,
         "norm_bias": False,
         "attention_bias": False,
@@ -84,7 +91,7 @@ _ENCODER: Sections = {
     "training": {
         "optimiser": "muon",
         "learning_rate": 3e-3,
-        "matrix_learning_rate": 3e-3,
+        "matrix_learning_rate": 6e-3,
         "beta2": 0.98,
         "epsilon": 1e-8,
         "weight_decay": 0.1,
@@ -97,10 +104,10 @@ _ENCODER: Sections = {
 
 _ALL = (
     Preset("bert-base", None, _BERT, 110_106_428, "the original, post-norm, learned positions, segments"),
-    Preset("bert-tiny", "bert-base", _size(2, 128, 512), 4_433_468),
-    Preset("bert-mini", "bert-base", _size(4, 256, 1024), 11_267_900),
-    Preset("bert-small", "bert-base", _size(4, 512, 2048), 29_058_876),
-    Preset("bert-medium", "bert-base", _size(8, 512, 2048), 41_668_412),
+    Preset("bert-tiny", "bert-base", _small(2, 128, 1e-3), 4_433_468),
+    Preset("bert-mini", "bert-base", _small(4, 256, 1e-3), 11_267_900),
+    Preset("bert-small", "bert-base", _small(4, 512, 5e-4), 29_058_876),
+    Preset("bert-medium", "bert-base", _small(8, 512, 5e-4), 41_668_412),
     Preset("bert-large", "bert-base", _size(24, 1024, 4096), 336_226_108),
     Preset(
         "encoder-base",
