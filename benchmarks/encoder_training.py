@@ -191,7 +191,8 @@ def measure(names: list[str], rounds: int, steps: int) -> list[dict[str, Any]]:
     speeds: dict[str, list[float]] = {name: [] for name in names}
     for number in range(rounds + 1):
         for name, child in children.items():
-            assert child.stdin is not None and child.stdout is not None
+            assert child.stdin is not None
+            assert child.stdout is not None
             child.stdin.write(f"{steps}\n")
             child.stdin.flush()
             tokens, seconds = json.loads(child.stdout.readline())

@@ -11,7 +11,22 @@ from osnowa.runs.preset_table import preset_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "osnowa"
-ROOMS = "errors settings files workers corpus tokenizer model data objective train generate exchange runs cli".split()
+ROOMS = [
+    "errors",
+    "settings",
+    "files",
+    "workers",
+    "corpus",
+    "tokenizer",
+    "model",
+    "data",
+    "objective",
+    "train",
+    "generate",
+    "exchange",
+    "runs",
+    "cli",
+]
 
 
 def sentence(path: Path) -> str:

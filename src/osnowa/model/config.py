@@ -47,12 +47,6 @@ class ModelConfig(Settings):
         default=0, description="kinds of segment (sentence A, B); 0: no segment embedding", ge=0, le=16
     )
     input_norm: bool = Field(default=False, description="normalise the summed embeddings")
-    input_gain: float = Field(
-        default=1.0,
-        description="what the input norm's weights begin with: small lets the blocks speak up",
-        gt=0,
-        le=100,
-    )
     first_norm: bool = Field(default=True, description="the first block normalises its input (pre placement)")
     tie_embeddings: bool = Field(default=True, description="the vocabulary projection is the token embedding")
     head_transform: bool = Field(default=False, description="dense, activation and norm before the vocabulary")
@@ -127,12 +121,6 @@ class ModelConfig(Settings):
             errors.append(
                 SettingsError(
                     f"model.rotary_bases = {list(self.rotary_bases)}", "a base is a number above 1", "use 10000"
-                )
-            )
-        if self.input_gain != 1.0 and not self.input_norm:
-            errors.append(
-                SettingsError(
-                    f"model.input_gain = {self.input_gain}", "has no effect without model.input_norm", "leave it out"
                 )
             )
         if not self.first_norm and not (self.norm_placement == "pre" and self.input_norm):

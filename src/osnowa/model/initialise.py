@@ -11,12 +11,15 @@ from torch import Tensor, nn
 
 from osnowa.model.transformer import Transformer
 
+# A pre-norm model adds to its input: normalised embeddings of full size drown what the blocks say. Held-out accuracy after
+# 1.4 million tokens of Polish: 20.4 % with 0.1, 16 to 17 % with 1 (LOG.md).
+QUIET_INPUT = 0.1
 STANDARD_DEVIATION = 0.02  # Devlin et al. 2019, in the published code; GPT-2 took it over
 
 
 @torch.no_grad()
 def initialise(model: Transformer, seed: int) -> None:
-    """Normal(0, 0.02) matrices cut off at two deviations, norms 1 (the input norm: input_gain), biases 0.
+    """Normal(0, 0.02) matrices cut off at two deviations, norms 1, biases 0; the input norm of a pre-norm model 0.1.
 
     Matrices that write into the residual stream of a pre-norm model are divided by sqrt(2 x layers) (Radford et al.
     2019, section 2.3). A parameter's numbers depend on (seed, name, shape) alone, so adding a head moves nothing else.
@@ -25,8 +28,8 @@ def initialise(model: Transformer, seed: int) -> None:
     shrink = 1 / math.sqrt(2 * layers) if model.config.norm_placement == "pre" else 1.0
     for name, parameter, module in named_with_module(model):
         if isinstance(module, nn.LayerNorm | nn.RMSNorm):
-            gain = model.config.input_gain if ".input_norm." in name else 1.0
-            parameter.fill_(0.0 if name.endswith("bias") else gain)
+            quiet = ".input_norm." in name and model.config.norm_placement == "pre"
+            parameter.fill_(0.0 if name.endswith("bias") else QUIET_INPUT if quiet else 1.0)
         elif name.endswith("bias"):
             parameter.zero_()
         else:

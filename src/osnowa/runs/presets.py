@@ -78,7 +78,6 @@ _ENCODER: Sections = {
         "feed_forward": "glu",
         "norm_placement": "pre",
         "first_norm": False,
-        "input_gain": 0.1,
         "norm_eps": 1e-5,
         "norm_bias": False,
         "attention_bias": False,
