@@ -8,12 +8,14 @@ COMPAT := .venv-compat
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .NOTPARALLEL:
-.PHONY: help demo test check format-check lint types tests browser format test-compat clean
+.PHONY: help docs bench demo test check format-check lint types tests browser format test-compat clean
 
 help:
 	@echo "make demo         pre-train an encoder on the text inside Python, then ask it (about 5 minutes)"
 	@echo "make test         format check, lint, types and all tests"
 	@echo "make check        the same in an environment that is already there (BIN=path/to/bin)"
+	@echo "make docs         write the generated parts of README.md and ARCHITECTURE.md"
+	@echo "make bench        tokens per second beside the transformers Trainer"
 	@echo "make format       format the code and sort the imports"
 	@echo "make test-compat  exchange with transformers 4.57, in an environment of its own"
 	@echo "make clean        remove environments, caches and the demo's run"
@@ -40,6 +42,13 @@ tests:
 
 browser:
 	@test -n "$(CHROMIUM)" || { echo "tests/browser was left out: there is no Chromium here; install the Debian package chromium" >&2; exit 1; }
+
+docs: $(VENV)/.ready
+	$(BIN)/python tools/write_docs.py
+
+bench: $(VENV)/.ready
+	$(INSTALL) $(VENV)/bin/python install -q -c constraints.txt -e ".[bench]"
+	$(BIN)/python -m benchmarks.encoder_training
 
 format:
 	$(BIN)/ruff check --select I --fix .

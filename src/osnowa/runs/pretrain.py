@@ -84,6 +84,8 @@ def pretrain(
                     files.remove(folder)
                 raise
         if finished:
+            if not (folder / "report.html").exists():  # stopped between the two
+                write_report(folder)
             return Run(folder, files.read_json(folder / "facts.json"), resumed=True, already_finished=True)
         return train(opened, interruption, quiet=quiet, stream=stream)
 
@@ -185,10 +187,10 @@ def measured_plan(opened: RunFolder) -> StepPlan:
 
 
 def publish(opened: RunFolder, trainer: Trainer, facts: dict[str, Any]) -> None:
-    """The facts, the report, and last, as the sign that all is there, the model folder."""
+    """The facts, the model folder, and the report that reads them."""
     folder = opened.folder
     files.write_json(folder / "facts.json", facts)
-    write_report(folder)
     signs = {"kind": "model", "steps": trainer.state.step, "identity": opened.workshop.identity}
     with files.publish(folder / "model", signs) as work:
         write_folder(work, opened.recipe.model, trainer.weights(), opened.prepared.tokenizer, card=model_card(facts))
+    write_report(folder)
