@@ -21,6 +21,7 @@ import osnowa.cli.commands
 import osnowa.runs.pretrain  # noqa: F401
 from osnowa.cli import main
 
+WANTED_KILLS = 20
 SETTINGS = (
     "--preset=encoder-tiny",
     "--steps=24",
@@ -83,12 +84,14 @@ def work() -> dict[str, object]:
     length, wanted = time.monotonic() - began, digest(reference)
     kills: list[dict[str, object]] = []
     equal = []
-    for number in range(rounds):
+    for number in range(3 * rounds):  # the later ones only when too few moments fell inside a run
+        if number >= rounds and len(kills) >= WANTED_KILLS:
+            break
         run = folder / f"killed-{number}"
         for attempt in range(3):  # killed up to three times on its way, then left alone
             pid = start(text, run, log)
             # the first attempts of the rounds go evenly through a whole run; what is left gets shorter each time
-            share = (number + rng.random()) / rounds if attempt == 0 else rng.random() * 0.6**attempt
+            share = (number % rounds + rng.random()) / rounds if attempt == 0 else rng.random() * 0.6**attempt
             deadline = time.monotonic() + length * share
             done = 0
             while time.monotonic() < deadline and not done:
