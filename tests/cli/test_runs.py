@@ -96,7 +96,7 @@ def test_one_step_works_for_a_preset(text: Path, tmp_path: Path, preset: str) ->
 
 
 def test_masked_only_works_and_has_no_next_sentence(text: Path, tmp_path: Path) -> None:
-    found = pretrain(text, tmp_path / "run", "--objective=masked", "--model.next_sentence=false")
+    found = pretrain(text, tmp_path / "run", "--objective=masked")
     assert found.code == 0, found.err
     asked = osnowa("next-sentence", tmp_path / "run", "Ala ma kota.", "Kot ma Alę.")
     assert asked.code == 78

@@ -137,6 +137,9 @@ def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     known, rest = parser().parse_known_args(list(words))
     overrides = [word for word in rest if word.startswith("--") and "." in word.split("=")[0]]
     strange = [word for word in rest if word not in overrides]
+    if known.verb in ("doctor", "prepare", "pretrain"):  # TEXT may stand after the flags, too
+        known.text.extend(word for word in strange if not word.startswith("-"))
+        strange = [word for word in strange if word.startswith("-")]
     if strange:
         verb = f"osnowa {known.verb}" if known.verb else "osnowa"
         raise UsageError(verb, f"does not know {strange[0]}", f"see {verb} --help")
@@ -159,6 +162,6 @@ def steps_of(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
     if word is None:
         return None, None
     digits = word.removeprefix("+")
-    if not digits.isdigit() or int(digits) < 1:
+    if not digits.isdecimal() or int(digits) < 1:
         raise UsageError("--steps", f"{word} is no count of steps", "write 1000, or +1000 to extend a finished run")
     return (None, int(digits)) if word.startswith("+") else (int(digits), None)

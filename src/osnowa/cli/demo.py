@@ -68,7 +68,12 @@ def sentence_pairs(folder: Path) -> list[tuple[str, str, str]]:
     ]
     if len(neighbours) < 2:
         return []
-    true, other = neighbours[0], neighbours[-1]
+    true = neighbours[0]
+    end = next(end for start, end in zip(starts, ends, strict=True) if start <= true[0] < end)
+    elsewhere = [pair for pair in neighbours if pair[0] >= end]
+    if not elsewhere:
+        return []
+    other = elsewhere[-1]
     return [
         (sentence(true[0]), sentence(true[1]), "B follows A"),
         (sentence(true[0]), sentence(other[1]), "B is from elsewhere"),

@@ -100,6 +100,12 @@ def finished(run: Run) -> int:
     line(
         f"{training['steps']} steps, {count(training['tokens'])} tokens, {training['seconds']:.0f} s, {training['tokens'] / max(training['seconds'], 1e-9):,.0f} tokens/s"
     )
+    rows = facts["rows"]
+    line(
+        f"{rows['rows']:,} rows an epoch: {rows['trained_tokens']:,} tokens of text, {rows['special_tokens']:,} special, "
+        f"{rows['padded_tokens']:,} padding, {rows['dropped_tokens']:,} dropped"
+    )
+    line(f"documents both in training and held out: {facts['corpus']['split']['overlap']}")
     line(f"run folder  {run.folder}")
     line(f"model       {run.folder / 'model'}")
     line(f"report      {run.folder / 'report.html'}")
@@ -151,6 +157,7 @@ def prepared(made: Prepared, out: str, show_removed: bool) -> int:
     line(
         f"{made.tokenizer.vocab_size:,} vocabulary entries; {splits['train']['tokens']:,} training and {splits['held_out']['tokens']:,} held-out tokens"
     )
+    line(f"documents both in training and held out: {made.ledger['split']['overlap']}")
     warnings(made.ledger.get("warnings", []))
     if show_removed:
         for rule, examples in made.ledger.get("examples", {}).items():

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from osnowa import __version__
 from osnowa.runs.workshop import HELD_OUT_MASK_SHARE, Workshop
 from osnowa.train.budget import StepPlan
+from osnowa.train.evaluation import HeldOutResult
 from osnowa.train.loop import Trainer
 
 
 def run_facts(
-    workshop: Workshop, plan: StepPlan, trainer: Trainer, record: dict[str, Any], folder: Path
+    workshop: Workshop, plan: StepPlan, trainer: Trainer, record: dict[str, Any], result: HeldOutResult
 ) -> dict[str, Any]:
     """RUN/facts.json."""
     recipe, prepared = workshop.recipe, workshop.prepared
-    first, last = first_and_last(folder)
     baselines = workshop.baselines
     return {
         "osnowa": __version__,
@@ -44,8 +42,8 @@ def run_facts(
             "expected_initial_loss": baselines.expected_initial_loss,
             "measured_initial_loss": record.get("initial_loss"),
         },
-        "untrained": first,
-        "result": last,
+        "untrained": record.get("untrained", {}),
+        "result": result.as_dict(),
         "training": {
             "steps": trainer.state.step,
             "tokens": trainer.state.tokens,
@@ -73,16 +71,3 @@ def row_account(workshop: Workshop) -> dict[str, int]:
         "pairs": account.is_next + account.not_next,
         "held_out_rows": workshop.held_out.num_rows,
     }
-
-
-def first_and_last(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The held-out results at the first and the last step, as the log has them."""
-    found = []
-    for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:  # a line torn by a kill
-            continue
-        if record.get("kind") == "held_out":
-            found.append(record)
-    return (found[0], found[-1]) if found else ({}, {})

@@ -163,7 +163,7 @@ def check_target(folder: Path, what: str) -> None:
     """Raises CannotCreateError when `folder` can't be ours: a file, or a folder with somebody's things in it."""
     if folder.exists() and not folder.is_dir():
         raise CannotCreateError(str(folder), "is a file", "choose another --out")
-    ours = (folder / "run.lock").exists() or is_prepared(folder)
+    ours = (folder / "run.lock").exists() if what == "run" else is_prepared(folder)
     if folder.is_dir() and not ours and any(folder.iterdir()):
         raise CannotCreateError(str(folder), f"is not empty and holds no {what}", "choose another --out")
 

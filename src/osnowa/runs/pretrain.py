@@ -104,17 +104,22 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
         trainer.restore(saved)
     if opened.new_data:
         trainer.state = trainer.state.moved(Place(trainer.state.place.epoch + 1, 0))
+        trainer.save(folder, workshop.identity)  # or a kill before the next checkpoint would undo the move
     step = trainer.state.step
     with Monitor(folder, total_steps=plan.steps, quiet=quiet, resume_step=step, stream=stream) as monitor:
         for note in notes:
             monitor.event(step, note)
+        asking = Asking(opened, trainer, monitor)
+        if step == 0:
+            for advice in workshop.warnings():
+                monitor.event(0, advice.message)
         interruption.patient = True
         try:
             trainer.run(
                 folder,
                 monitor,
                 workshop.identity,
-                on_evaluation=Asking(opened, trainer, monitor),
+                on_evaluation=asking,
                 interrupted=interruption,
             )
         except StoppedError as error:
@@ -123,7 +128,8 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
             number = interruption.signal_number
             raise InterruptedRun(error.where, error.what, error.instead, signal_number=number) from None
         monitor.phase("publish")
-    facts = run_facts(workshop, plan, trainer, opened.record, folder)
+    result = asking.last or workshop.held_out.evaluate(trainer.model, trainer.device)
+    facts = run_facts(workshop, plan, trainer, opened.record, result)
     publish(opened, trainer, facts)
     return Run(folder, facts, resumed=saved is not None)
 
@@ -134,9 +140,15 @@ class Asking:
     def __init__(self, opened: RunFolder, trainer: Trainer, monitor: Monitor) -> None:
         self.opened, self.trainer, self.monitor = opened, trainer, monitor
         self.tokenizer = opened.prepared.tokenizer
-        self.probes = choose_probes(opened.prepared.store.held_out, self.tokenizer, NUM_PROBES)
+        self.probes = choose_probes(
+            opened.prepared.store.held_out, self.tokenizer, NUM_PROBES, opened.recipe.data.row_length
+        )
+        self.last: HeldOutResult | None = None
 
     def __call__(self, step: int, result: HeldOutResult) -> None:
+        self.last = result
+        if step == 0:
+            self.opened.record["untrained"] = result.as_dict()
         self.trainer.model.eval()
         for probe in self.probes:
             answer = fill(self.trainer.model, self.tokenizer, probe.text, 5)

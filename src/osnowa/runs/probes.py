@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from osnowa.data import TokenSplit
 from osnowa.tokenizer import Tokenizer
 
-MASK = "[MASK]"
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _WORDS = range(7, 18)
 
@@ -22,7 +21,7 @@ class Probe:
     answer: str
 
 
-def choose_probes(split: TokenSplit, tokenizer: Tokenizer, count: int) -> list[Probe]:
+def choose_probes(split: TokenSplit, tokenizer: Tokenizer, count: int, most_tokens: int) -> list[Probe]:
     """Held-out sentences of middling length, one whole-token word hidden in each, from documents spread over the split."""
     probes: list[Probe] = []
     stride = max(1, split.num_documents // (4 * count))
@@ -30,7 +29,7 @@ def choose_probes(split: TokenSplit, tokenizer: Tokenizer, count: int) -> list[P
         for sentence in range(split.documents[document], split.documents[document + 1]):
             ids = split.tokens[split.sentences[sentence] : split.sentences[sentence + 1]].tolist()
             probe = hide_word(tokenizer.decode(ids).strip(), tokenizer)
-            if probe is not None and tokenizer.unk not in ids:
+            if probe is not None and tokenizer.unk not in ids and len(ids) + 2 <= most_tokens:
                 probes.append(probe)
                 break
         if len(probes) == count:
@@ -40,13 +39,13 @@ def choose_probes(split: TokenSplit, tokenizer: Tokenizer, count: int) -> list[P
 
 def hide_word(sentence: str, tokenizer: Tokenizer) -> Probe | None:
     """Hide the middlemost word that is one token; None when the sentence has none or is too short or long."""
-    words = list(_WORD.finditer(sentence))
-    if len(sentence.split()) not in _WORDS or MASK in sentence or "\n" in sentence:
+    mask, words = tokenizer.token(tokenizer.mask), list(_WORD.finditer(sentence))
+    if len(sentence.split()) not in _WORDS or mask in sentence or "\n" in sentence:
         return None
     middle = len(sentence) / 2
     for word in sorted(words, key=lambda w: abs(w.start() - middle)):
         if len(tokenizer.encode(word.group())) == 1:
-            return Probe(sentence[: word.start()] + MASK + sentence[word.end() :], word.group())
+            return Probe(sentence[: word.start()] + mask + sentence[word.end() :], word.group())
     return None
 
 

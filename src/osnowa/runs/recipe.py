@@ -86,8 +86,13 @@ class Recipe:
         name = words.get("run", {}).get("preset") or preset or given.get("run", {}).get("preset")
         chosen = resolve(str(name or from_file.get("run", {}).get("preset") or DEFAULT), size)
         merged: Values = {}
-        for layer in (chosen.sections, from_file, given, words):
+        asked_by_name = preset or size or words.get("run", {}).get("preset")
+        layers = (from_file, chosen.sections) if asked_by_name else (chosen.sections, from_file)
+        for layer in (*layers, given, words):
             merge(merged, layer)
+        if not any("next_sentence" in layer.get("model", {}) for layer in (from_file, given, words)):
+            objective = merged.get("objective", {}).get("name", "masked-next-sentence")
+            merged["model"]["next_sentence"] = objective == "masked-next-sentence"
         merged.setdefault("run", {})["preset"] = chosen.name
         if not any(merged.get("training", {}).get(length) is not None for length in LENGTHS):
             merged.setdefault("training", {})["minutes"] = DEFAULT_MINUTES
@@ -113,6 +118,8 @@ class Recipe:
                 errors.extend(error.parts)
         if {"data", "model"} <= read.keys():
             errors.extend(check_together(read["data"], read["model"]))
+        if {"objective", "model"} <= read.keys():
+            errors.extend(check_head(read["objective"], read["model"]))
         if errors:
             raise SettingsError.join(errors)
         return cls(**read)
@@ -155,7 +162,7 @@ def merge(into: Values, layer: Mapping[str, Mapping[str, Any]]) -> None:
 def check_together(data: DataConfig, model: ModelConfig) -> list[SettingsError]:
     """Sections that each are right but don't fit."""
     errors = []
-    if data.row_length > model.max_positions and model.position == "learned":
+    if data.row_length > model.max_positions:
         errors.append(
             SettingsError(
                 f"data.row_length = {data.row_length}",
@@ -172,6 +179,20 @@ def check_together(data: DataConfig, model: ModelConfig) -> list[SettingsError]:
     return errors
 
 
+def check_head(objective: ObjectiveConfig, model: ModelConfig) -> list[SettingsError]:
+    """A next-sentence head without its questions would stay random, and questions need a head."""
+    asked = objective.shape == "pair"
+    if asked == model.next_sentence:
+        return []
+    return [
+        SettingsError(
+            f"model.next_sentence = {str(model.next_sentence).lower()}",
+            f"does not go with objective.name = {objective.name}",
+            f"leave it out, or use --objective {'masked' if asked else 'masked-next-sentence'}",
+        )
+    ]
+
+
 def read_toml(path: Path) -> Values:
     """A recipe file.
 
@@ -179,13 +200,19 @@ def read_toml(path: Path) -> Values:
         InputMissingError, SettingsError: not there, not TOML (with the place).
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except PermissionError:
+        raise InputMissingError(str(path), "can't be read (no permission)", "allow it, or name another") from None
     except FileNotFoundError:
         raise InputMissingError(str(path), "no such recipe", nearest_parent(path)) from None
     except IsADirectoryError:
         raise InputMissingError(str(path), "is a folder", "name a .toml file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(str(path), f"is not TOML ({error})", "mend that line") from None
+    for name, value in values.items():
+        if not isinstance(value, dict):
+            raise SettingsError(f"{path}: {name}", "stands outside a section", "write it under one such as [training]")
+    return values
 
 
 def difference(old: Values, new: Values) -> dict[str, str]:

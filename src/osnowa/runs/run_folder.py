@@ -58,7 +58,7 @@ class RunFolder:
         Raises:
             SettingsError: changed settings, data or tokenizer without `override`, each difference on a line.
         """
-        if not checkpoints.published(self.folder):  # nothing was trained yet, so other settings can lose nothing
+        if not self.is_begun():  # nothing was trained yet, so other settings can lose nothing
             self.begin()
             return False
         self.record = files.read_json(self.folder / RUN_FILE)
@@ -73,6 +73,10 @@ class RunFolder:
         self.workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))
         self.write_record()
         return False
+
+    def is_begun(self) -> bool:
+        """Whether there is something trained here: a checkpoint, or a model whose checkpoints were removed."""
+        return bool(checkpoints.published(self.folder)) or (self.folder / "model" / files.MANIFEST).exists()
 
     def begin(self) -> None:
         """A run that has not come to its plan: prepare, resolve, record."""
@@ -144,7 +148,7 @@ class RunFolder:
         """How text and settings differ from those behind the prepared data."""
         facts = self.prepared.store.facts
         lines = changed_inputs(facts["inputs"], inputs_now(self.recipe.run.text, self.recipe))
-        begun = checkpoints.published(self.folder)  # then the run's own tokenizer stays, however it was asked for
+        begun = self.is_begun()  # then the run's own tokenizer stays, however it was asked for
         names = ("corpus",) if begun else ("corpus", "tokenizer")
         asked = {name: self.recipe.values()[name] for name in names}
         return lines + list(difference({name: facts["settings"][name] for name in names}, asked).values())
@@ -222,4 +226,4 @@ class RunFolder:
                 self.notes.append(f"{error}; the model is published again")
             return False
         plan = self.record.get("plan")  # it is laid out anew when the length was changed
-        return plan is not None and manifest.facts.get("steps") == plan["steps"]
+        return plan is not None and manifest.facts.get("steps", 0) >= plan["steps"]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from osnowa.errors import SettingsError
 from osnowa.train.config import TrainingConfig
 from osnowa.train.loop import Trainer
 
@@ -32,6 +33,9 @@ class StepPlan:
 def warmup_of(config: TrainingConfig, steps: int) -> int:
     """Warm-up steps: as given, else a share; never the whole run."""
     if config.warmup_steps is not None:
+        if config.warmup_steps >= steps:
+            where = f"training.warmup_steps = {config.warmup_steps}"
+            raise SettingsError(where, f"is not shorter than the run of {steps} steps", f"use at most {steps - 1}")
         return config.warmup_steps
     return min(round(config.warmup_share * steps), steps - 1)
 
