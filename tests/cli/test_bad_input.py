@@ -180,6 +180,21 @@ CASES = [
     ),
     Case("two lengths", good, 78, r"steps and tokens", ("--tokens=100",)),
     Case("minus minutes", good, 78, r"training\.minutes = -1", ("--minutes=-1", "--training.steps=none")),
+    Case(
+        "warm-up longer than a run of tokens",
+        good,
+        78,
+        r"warmup_steps = 9999",
+        ("--training.warmup_steps=9999", "--training.steps=none", "--tokens=900", "--corpus.document=block"),
+    ),
+    Case("row longer than the model takes", good, 78, r"data\.row_length = 1024", ("--data.row_length=1024",)),
+    Case(
+        "a head without its questions",
+        good,
+        78,
+        r"model\.next_sentence = true",
+        ("--objective=masked", "--model.next_sentence=true"),
+    ),
     Case("no recipe", good, 66, r"nothing\.toml", ("--recipe=nothing.toml",)),
     Case("no tokenizer", good, 66, r"nothing\.json", ("--tokenizer=nothing.json",)),
     Case("CUDA that is not there", good, 78, r"cuda", ("--device=cuda",)),
@@ -201,6 +216,14 @@ def test_a_mistake_gets_one_line_and_changes_nothing(case: Case, tmp_path: Path)
     assert "Traceback" not in found.err
     assert found.message.startswith("osnowa: ")
     assert not run.exists(), contents(run)
+
+
+def test_a_recipe_with_a_key_outside_a_section_is_refused_with_its_place(tmp_path: Path) -> None:
+    recipe = write("recipe.toml", "minutes = 5\n")(tmp_path)
+    found = osnowa("pretrain", good(tmp_path), "--out", tmp_path / "run", "--recipe", recipe)
+    assert found.code == 78
+    assert "recipe.toml: minutes" in found.message
+    assert "[training]" in found.message
 
 
 def test_many_wrong_settings_are_all_said_at_once(tmp_path: Path) -> None:

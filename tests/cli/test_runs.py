@@ -211,6 +211,24 @@ def test_damaged_data_are_prepared_again_to_the_same_bytes(text: Path, copy: Pat
     assert weights(copy) == weights(finished)
 
 
+def test_a_finished_run_whose_checkpoints_were_removed_is_still_finished(text: Path, copy: Path) -> None:
+    shutil.rmtree(copy / "checkpoints")
+    before = contents(copy)
+    found = pretrain(text, copy)
+    assert found.code == 0, found.err
+    assert "finished" in found.out
+    assert contents(copy) == before
+    assert pretrain(text, copy, "--training.learning_rate=0.001").code == 78
+
+
+def test_a_lost_log_does_not_lose_the_model(text: Path, copy: Path, finished: Path) -> None:
+    shutil.rmtree(copy / "model")
+    (copy / "metrics.jsonl").unlink()
+    found = pretrain(text, copy)
+    assert found.code == 0, found.err
+    assert weights(copy) == weights(finished)
+
+
 def test_a_run_may_be_moved(text: Path, copy: Path, tmp_path: Path, finished: Path) -> None:
     moved = tmp_path / "inne miejsce" / "żółw"
     moved.parent.mkdir()

@@ -25,7 +25,7 @@ from osnowa.runs.recipe import LENGTHS, Recipe, difference, merge
 from osnowa.runs.workshop import Workshop
 from osnowa.tokenizer import Tokenizer
 from osnowa.train import checkpoints
-from osnowa.train.budget import StepPlan
+from osnowa.train.budget import StepPlan, plan_for_tokens
 
 RUN_FILE = "run.json"
 _FIXED = ("run.preset", "run.seed", "run.tokenizer")  # what weights or their order were made of
@@ -92,6 +92,9 @@ class RunFolder:
         self.resolve()
         files.write(self.folder / "tokenizer.json", self.prepared.tokenizer.to_bytes())
         self.workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))
+        training = self.recipe.training
+        if training.tokens is not None:  # refuses a warm-up longer than that, while the folder can still be taken back
+            plan_for_tokens(training, training.tokens, self.workshop.tokens_per_row())
         self.write_record()
 
     def check_settings(self) -> None:
