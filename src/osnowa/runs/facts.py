@@ -53,7 +53,7 @@ def run_facts(
             "optimiser": recipe.training.optimiser,
             "plan": plan.as_dict(),
         },
-        "warnings": [asdict(each) for each in workshop.warnings()],
+        "warnings": [asdict(each) for each in workshop.warnings],
         "machine": workshop.machine.as_dict(),
     }
 

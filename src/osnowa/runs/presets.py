@@ -133,7 +133,7 @@ def resolve(name: str, size: str | None = None) -> Preset:
     family = name.rsplit("-", 1)[0] if name in PRESETS else name
     full = f"{family}-{size}" if size else name
     if full not in PRESETS and not size and f"{name}-base" in PRESETS:
-        full = smallest_published(name)
+        full = f"{name}-base"  # a family without a size: the one it was published in
     if full not in PRESETS:
         raise SettingsError(f"--preset {full}", "no such preset", nearest("", full, PRESETS))
     chain: list[Preset] = []
@@ -147,8 +147,3 @@ def resolve(name: str, size: str | None = None) -> Preset:
             merged.setdefault(section, {}).update(values)
     own = PRESETS[full]
     return Preset(own.name, own.ancestor, own.changes, own.parameters, own.note, merged)
-
-
-def smallest_published(family: str) -> str:
-    """A family without a size means its smallest published one: base for those of 2018."""
-    return f"{family}-base"

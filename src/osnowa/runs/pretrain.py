@@ -111,7 +111,7 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
             monitor.event(step, note)
         asking = Asking(opened, trainer, monitor)
         if step == 0:
-            for advice in workshop.warnings():
+            for advice in workshop.warnings:
                 monitor.event(0, advice.message)
         interruption.patient = True
         try:

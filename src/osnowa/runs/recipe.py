@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -142,11 +141,6 @@ class Recipe:
         merged = self.values()
         merge(merged, values)
         return self.read(merged)
-
-    def fingerprint(self, *sections: str) -> str:
-        """SHA-256 over the values of some sections."""
-        chosen = {name: self.values()[name] for name in sections}
-        return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
 
 
 def merge(into: Values, layer: Mapping[str, Mapping[str, Any]]) -> None:

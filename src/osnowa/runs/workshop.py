@@ -102,6 +102,7 @@ class Workshop:
         """Tokens that are not padding, on average."""
         return (self.account.trained + self.account.special) / self.account.rows
 
+    @cached_property
     def warnings(self) -> list[Advice]:
         """What `doctor` would say of this corpus and recipe."""
         return examine(self.prepared, self.recipe, self.machine).warnings

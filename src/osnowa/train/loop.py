@@ -134,9 +134,7 @@ class Trainer:
     @property
     def epochs(self) -> float:
         """How often the text was shown."""
-        place, rows = self.state.place, self.rows
-        within = place.row / max(1, len(rows.plan(place.epoch, place.block)))
-        return place.epoch + (place.block + within) / len(rows.blocks)
+        return self.rows.progress(self.state.place)
 
     def clip(self) -> float:
         """Shorten the gradient to clip_norm; its length before."""
