@@ -1,8 +1,8 @@
-"""One rule says who may look at whom: it is the padding, packing, causal, window and cross mask at once."""
+"""One rule says who may look at whom: it is the padding, packing, causal, window, prefix and cross mask at once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,10 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each token of a row stands: its position, and its document (0 is padding)."""
+    """Where each token of a row stands: its position, its document (0 is padding), and whether all may look at it."""
 
     positions: Int[Tensor, "batch seq"]
     document_ids: Int[Tensor, "batch seq"]
+    prefix: Bool[Tensor, "batch seq"] | None = None  # True: earlier tokens of the document may look at it, too
 
     @classmethod
     def plain(cls, tokens: Int[Tensor, "batch seq"], real: Bool[Tensor, "batch seq"] | None = None) -> Layout:
@@ -22,21 +23,32 @@ class Layout:
         positions = torch.arange(tokens.size(1), device=tokens.device).expand(tokens.shape)
         return cls(positions, torch.ones_like(tokens) if real is None else real.long())
 
+    def to(self, device: torch.device) -> Layout:
+        """The same on a device."""
+        found = (getattr(self, field.name) for field in fields(self))
+        return Layout(*(None if each is None else each.to(device, non_blocking=True) for each in found))
+
 
 def visible(
     query: Layout, key: Layout, causal: bool = False, window: int | None = None
 ) -> Bool[Tensor, "batch 1 query key"]:
-    """True where a query may look at a key: same document, not later (causal), nearer than `window` positions."""
+    """True where a query may look at a key: same document, not later (causal) or in the prefix, nearer than `window`."""
     seen = query.document_ids[:, None, :, None] == key.document_ids[:, None, None, :]
     if not causal and window is None:
         return seen
     gap = query.positions[:, None, :, None] - key.positions[:, None, None, :]
     if causal:
-        seen = seen & (gap >= 0)
+        before = gap >= 0
+        seen = seen & (before if key.prefix is None else before | key.prefix[:, None, None, :])
     return seen if window is None else seen & (gap.abs() < window)
 
 
-def additive(seen: Bool[Tensor, "batch 1 query key"], dtype: torch.dtype) -> Float[Tensor, "batch 1 query key"]:
-    """0 where a query may look, the lowest finite number elsewhere: a row with nothing to see stays finite."""
+def additive(
+    seen: Bool[Tensor, "batch 1 query key"], dtype: torch.dtype, bias: Float[Tensor, "batch head query key"] | None = None
+) -> Float[Tensor, "batch #head query key"]:
+    """`bias` or 0 where a query may look, the lowest finite number elsewhere: a row with nothing to see stays finite."""
+    lowest = torch.finfo(dtype).min
+    if bias is not None:
+        return bias.to(dtype).masked_fill(~seen, lowest)
     mask = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
-    return mask.masked_fill_(~seen, torch.finfo(dtype).min)
+    return mask.masked_fill_(~seen, lowest)
