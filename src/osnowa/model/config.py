@@ -58,11 +58,11 @@ class ModelConfig(Settings):
     feed_forward: Literal["mlp", "glu"] = Field(default="mlp", description="plain or gated feed-forward network")
     feed_forward_bias: bool = Field(default=True, description="biases in the feed-forward network")
     activation: Literal["relu", "gelu", "gelu_tanh", "silu"] = Field(default="gelu", description="its non-linearity")
-    num_experts: int = Field(default=0, description="feed-forward networks to choose from; 0: one, no choice", ge=0, le=1024)
-    experts_per_token: int = Field(default=2, description="of these, how many each token goes through", ge=1, le=1024)
-    balance_weight: float = Field(
-        default=0.0, description="of the loss that keeps experts equally busy", ge=0, le=100
+    num_experts: int = Field(
+        default=0, description="feed-forward networks to choose from; 0: one, no choice", ge=0, le=1024
     )
+    experts_per_token: int = Field(default=2, description="of these, how many each token goes through", ge=1, le=1024)
+    balance_weight: float = Field(default=0.0, description="of the loss that keeps experts equally busy", ge=0, le=100)
     norm: Literal["layernorm", "rmsnorm"] = Field(default="layernorm", description="which normalisation")
     norm_placement: Literal["pre", "post", "sandwich"] = Field(
         default="post", description="before each sublayer, after it, or both inside the sum"

@@ -25,8 +25,9 @@ def initialise(model: Transformer, seed: int) -> None:
     Matrices that write into the residual stream of a pre-norm model are divided by sqrt(2 x layers) (Radford et al.
     2019, section 2.3); a norm that multiplies by 1 + weight begins with weight 0. A parameter's numbers depend on (seed, name, shape) alone, so adding a head moves nothing else.
     """
-    layers = model.config.encoder_layers + model.config.decoder_layers
-    shrink = 1 / math.sqrt(2 * layers) if model.config.norm_placement == "pre" else 1.0
+    config = model.config
+    layers = max(config.encoder_layers, config.decoder_layers)
+    shrink = 1.0 if config.norm_placement == "post" else 1 / math.sqrt(2 * layers)
     for name, parameter, module in named_with_module(model):
         if isinstance(module, nn.LayerNorm | RMSNorm):
             quiet = ".input_norm." in name and model.config.norm_placement == "pre"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -25,8 +25,10 @@ class Layout:
 
     def to(self, device: torch.device) -> Layout:
         """The same on a device."""
-        found = (getattr(self, field.name) for field in fields(self))
-        return Layout(*(None if each is None else each.to(device, non_blocking=True) for each in found))
+        prefix = None if self.prefix is None else self.prefix.to(device, non_blocking=True)
+        return Layout(
+            self.positions.to(device, non_blocking=True), self.document_ids.to(device, non_blocking=True), prefix
+        )
 
 
 def visible(
@@ -44,8 +46,10 @@ def visible(
 
 
 def additive(
-    seen: Bool[Tensor, "batch 1 query key"], dtype: torch.dtype, bias: Float[Tensor, "batch head query key"] | None = None
-) -> Float[Tensor, "batch #head query key"]:
+    seen: Bool[Tensor, "batch 1 query key"],
+    dtype: torch.dtype,
+    bias: Float[Tensor, "batch head query key"] | None = None,
+) -> Float[Tensor, "batch _ query key"]:
     """`bias` or 0 where a query may look, the lowest finite number elsewhere: a row with nothing to see stays finite."""
     lowest = torch.finfo(dtype).min
     if bias is not None:

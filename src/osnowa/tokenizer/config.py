@@ -54,6 +54,14 @@ class TokenizerConfig(Settings):
         description="bpe only: how text is cut into words, by the name under which llama.cpp knows the rule; "
         "none: llama-bpe",
     )
+    specials: Literal["brackets", "angles"] = Field(
+        "brackets",
+        description="names of the special tokens: [PAD] [CLS] [SEP] [MASK] [UNK], or <pad> <s> </s> <mask> <unk>",
+    )
+    frame: Literal["pair", "prompt", "source"] = Field(
+        "pair",
+        description="what stands around a text: begin and end, with a second text behind; begin alone; end alone",
+    )
     extra_specials: tuple[str, ...] = Field((), description='more special tokens, such as "<extra_id_0>", ids from 5')
 
     @model_validator(mode="after")

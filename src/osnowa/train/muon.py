@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -32,9 +31,8 @@ class Muon(torch.optim.Optimizer):
             assert all(parameter.ndim == 2 for parameter in group["params"]), "matrices only"
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # a closure is never given
         """One update of every matrix that has a gradient."""
-        assert closure is None
         for group in self.param_groups:
             shapes: dict[tuple[int, ...], list[Tensor]] = {}
             for parameter in group["params"]:
