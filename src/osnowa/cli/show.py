@@ -86,10 +86,10 @@ def finished(run: Run) -> int:
     line()
     line("Held-out text, never learned from:")
     line(
-        f"  hidden tokens guessed        {percent(result['masked_accuracy']):>8}   untrained {percent(untrained['masked_accuracy'])}, always {baselines['most_frequent_token']!r} {percent(baselines['most_frequent_share'])}"
+        f"  hidden tokens guessed        {percent(result['token_accuracy']):>8}   untrained {percent(untrained['token_accuracy'])}, always {baselines['most_frequent_token']!r} {percent(baselines['most_frequent_share'])}"
     )
     line(
-        f"  loss                         {result['masked_loss']:>8.3f}   untrained {untrained['masked_loss']:.3f}, word frequencies {baselines['unigram_loss']:.3f}"
+        f"  loss                         {result['token_loss']:>8.3f}   untrained {untrained['token_loss']:.3f}, word frequencies {baselines['unigram_loss']:.3f}"
     )
     if "next_sentence_accuracy" in result:
         line(

@@ -183,9 +183,9 @@ def _minutes(training: Facts) -> float | None:
 
 
 _FIGURES = {
-    "masked_accuracy": ("hidden tokens guessed right", "{:.1%}"),
-    "masked_loss": ("masked loss (nats for each token)", "{:.3f}"),
-    "pseudo_perplexity": ("pseudo-perplexity", "{:.1f}"),
+    "token_accuracy": ("hidden tokens guessed right", "{:.1%}"),
+    "token_loss": ("masked loss (nats for each token)", "{:.3f}"),
+    "perplexity": ("pseudo-perplexity", "{:.1f}"),
     "bits_per_byte": ("bits for each byte", "{:.3f}"),
     "next_sentence_accuracy": ("next sentence told right", "{:.1%}"),
 }
@@ -194,8 +194,8 @@ _FIGURES = {
 def _results(facts: Facts) -> list[str]:
     """One row for each figure, with what stands beside it: the model before training, and the simplest guess."""
     simple = {
-        "masked_accuracy": number(facts, "baselines", "most_frequent_share"),
-        "masked_loss": number(facts, "baselines", "unigram_loss"),
+        "token_accuracy": number(facts, "baselines", "most_frequent_share"),
+        "token_loss": number(facts, "baselines", "unigram_loss"),
         "next_sentence_accuracy": 0.5 if _has_pairs(facts) else None,
     }
     rows = []
@@ -227,7 +227,7 @@ def _results(facts: Facts) -> list[str]:
 
 
 def _limits(facts: Facts) -> list[str]:
-    result, share = number(facts, "result", "masked_accuracy"), number(facts, "baselines", "most_frequent_share")
+    result, share = number(facts, "result", "token_accuracy"), number(facts, "baselines", "most_frequent_share")
     pairs, found = number(facts, "result", "next_sentence_accuracy"), languages(facts)
     learned_little = result is not None and share is not None and result < 2 * share
     return [

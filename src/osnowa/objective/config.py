@@ -69,6 +69,11 @@ class ObjectiveConfig(Settings):
         return QUESTIONS[self.name][0]
 
     @property
+    def asks_pairs(self) -> bool:
+        """Whether sentence pairs are judged, which takes a head of its own."""
+        return self.name in PAIRED
+
+    @property
     def extra_specials(self) -> tuple[str, ...]:
         """Special tokens that the tokenizer must have for it."""
         return EXTRA_SPECIALS.get(self.name, ())

@@ -12,11 +12,11 @@ import torch
 
 from osnowa import files
 from osnowa.corpus import Progress
-from osnowa.data import RowSequence
 from osnowa.runs.machine import Machine, set_up
 from osnowa.runs.prepare import Prepared, prepare, read_tokenizer
 from osnowa.runs.preset_table import count_parameters, flops_per_token
 from osnowa.runs.recipe import Recipe
+from osnowa.runs.rows import objective_of, sequence_of
 
 _UTILISATION = 0.35  # share of the matrix-product peak that training reaches with small models (0.3 to 0.6 measured)
 _PEAK_SIZE, _PEAK_SECONDS = 1024, 0.3
@@ -51,7 +51,7 @@ def doctor(
     Raises:
         OsnowaError: what `prepare` would refuse.
     """
-    tokenizer = read_tokenizer(recipe.run.tokenizer) if recipe.run.tokenizer is not None else None
+    tokenizer = read_tokenizer(recipe.run.tokenizer, recipe.objective) if recipe.run.tokenizer is not None else None
     with files.scratch() as folder:
         prepared = prepare(
             inputs, folder / "data", recipe, workspace=folder / "work", tokenizer=tokenizer, progress=progress
@@ -68,14 +68,8 @@ def examine(prepared: Prepared, recipe: Recipe, machine: Machine | None = None) 
 def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, Any]:
     """Every number that the description and the advice use."""
     store, tokenizer, ledger = prepared.store, prepared.tokenizer, prepared.ledger
-    rows = RowSequence(
-        store.train,
-        recipe.objective.shape,
-        recipe.data.row_length,
-        recipe.run.seed,
-        cls=tokenizer.cls,
-        sep=tokenizer.sep,
-        pad=tokenizer.pad,
+    rows = sequence_of(
+        recipe, tokenizer, store.train, objective_of(recipe, tokenizer, recipe.run.seed), recipe.run.seed
     )
     account = rows.accounting()
     shown = account.trained + account.special
@@ -211,7 +205,7 @@ def advise(prepared: Prepared, recipe: Recipe, figures: dict[str, Any]) -> list[
                     "raise --tokenizer.vocab_size or --tokenizer.coverage",
                 )
             )
-    if figures["largest_document_share"] > 0.5 and recipe.objective.shape == "pair":
+    if figures["largest_document_share"] > 0.5 and recipe.objective.asks_pairs:
         found.append(
             Advice(
                 "one-document",
@@ -219,7 +213,7 @@ def advise(prepared: Prepared, recipe: Recipe, figures: dict[str, Any]) -> list[
                 f"{figures['largest_document_share']:.0%}; cut it with --corpus.document=run",
             )
         )
-    if recipe.objective.shape == "pair" and figures["pairs"] < 0.5 * figures["samples"]:
+    if recipe.objective.asks_pairs and figures["pairs"] < 0.5 * figures["samples"]:
         found.append(
             Advice(
                 "few-pairs",

@@ -15,13 +15,14 @@ from osnowa.corpus import Corpus, Progress, collect, fingerprint_collected, fing
 from osnowa.data import TokenStore
 from osnowa.data.build import build_store
 from osnowa.errors import CannotCreateError, DataError, SettingsError
+from osnowa.objective import ObjectiveConfig
 from osnowa.runs.recipe import Recipe
+from osnowa.runs.rows import required_tokens
 from osnowa.tokenizer import Tokenizer, fertility, train
 
 DATA_VERSION = 1  # part of the key: raised when the same text and settings would give other tokens
 _FERTILITY_CHARACTERS = 200_000
 _SAMPLE_CHARACTERS = 64_000_000  # text a vocabulary is learned from: more changes few pieces, and costs memory
-ENCODER_TOKENS = ("pad", "cls", "sep", "mask", "unk")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def prepare(
     files.make_folder(workspace)  # what a killed call left there is taken up again
     corpus = collect(inputs, recipe.corpus, workspace / "corpus", num_workers=workers, progress=progress)
     learned = tokenizer or learn_tokenizer(corpus, recipe, progress)
-    learned.require(ENCODER_TOKENS)
+    learned.require(required_tokens(recipe.objective))
     ledger = corpus.ledger.as_dict()
     figures = fertility(learned, sample_by_language(corpus)).as_dict()
     notes = {"fertility": figures, "notes": list(learned.notes)}
@@ -196,7 +197,7 @@ def check_rows(num_train_rows: int, num_held_out_rows: int, prepared: Prepared, 
         )
 
 
-def read_tokenizer(path: str) -> Tokenizer:
+def read_tokenizer(path: str, objective: ObjectiveConfig) -> Tokenizer:
     """--tokenizer PATH: a tokenizer.json or a folder with one.
 
     Raises:
@@ -204,7 +205,7 @@ def read_tokenizer(path: str) -> Tokenizer:
     """
     tokenizer = Tokenizer.from_file(Path(path))
     try:
-        tokenizer.require(ENCODER_TOKENS)
+        tokenizer.require(required_tokens(objective))
     except SettingsError as error:
         raise SettingsError(path, error.what, error.instead) from None
     return tokenizer
@@ -223,7 +224,7 @@ def prepare_into(
         OsnowaError: `out` is as it was.
     """
     check_target(out, "prepared corpus")
-    tokenizer = read_tokenizer(recipe.run.tokenizer) if recipe.run.tokenizer is not None else None
+    tokenizer = read_tokenizer(recipe.run.tokenizer, recipe.objective) if recipe.run.tokenizer is not None else None
     if is_prepared(out) and can_be_read_again(inputs):
         old = open_prepared(out)
         now = inputs_now(inputs, recipe)

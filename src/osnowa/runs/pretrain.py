@@ -155,7 +155,7 @@ class Asking:
             self.monitor.probe(step, probe.text, as_masks(answer.masks), answer=probe.answer)
         self.trainer.model.train()
         if step == 0:
-            self.compare(result.masked_loss, self.opened.workshop.baselines.expected_initial_loss)
+            self.compare(result.token_loss, self.opened.workshop.baselines.expected_initial_loss)
 
     def compare(self, measured: float, expected: float) -> None:
         """An untrained model knows nothing: its loss is ln(vocabulary), or something is wrong before training begins."""

@@ -35,7 +35,7 @@ def _order(run: Run) -> list[Measure]:
     """The story's order; the total loss only where it says more than the loss on hidden tokens."""
     measures: list[Measure] = [measure for measure in WORDS if measure != "loss"]
     pairs = bool(series(run.train, "next_sentence_loss"))
-    if pairs or not series(run.train, "masked_loss"):
+    if pairs or not series(run.train, "token_loss"):
         measures.insert(2 if pairs else 0, "loss")
     return measures
 
@@ -45,7 +45,7 @@ def _block(run: Run, measure: Measure) -> Html | None:
     if chart is None:
         return None
     told = remarks(run, measure)
-    first = initial_loss(run) if measure == "masked_loss" else None
+    first = initial_loss(run) if measure == "token_loss" else None
     notes = [
         element("p", remark.words, class_="remark warn" if remark.worry else "remark")
         for remark in (*told, *([first] if first else []))
@@ -66,7 +66,7 @@ def make_chart(run: Run, measure: Measure) -> Chart | None:
     held, train = series(run.held_out, measure), series(run.train, measure)
     lines = [Line("held-out", held, "held")] if held else []
     if train:
-        lines.append(Line("train", train, "train" if held or measure in ("loss", "masked_loss") else "plain"))
+        lines.append(Line("train", train, "train" if held or measure in ("loss", "token_loss") else "plain"))
     if not lines:
         return None
     show, percent = _SHOWN[measure], measure.endswith("accuracy")
@@ -80,21 +80,20 @@ def make_chart(run: Run, measure: Measure) -> Chart | None:
         show=show,
         summary=_summary(lines, show),
         baselines=_levels(run, measure),
-        scale="log" if spread and measure in ("pseudo_perplexity", "gradient_norm") else "linear",
-        from_zero=measure
-        in ("masked_accuracy", "learning_rate", "gradient_norm", "tokens_per_second", "bits_per_byte"),
+        scale="log" if spread and measure in ("perplexity", "gradient_norm") else "linear",
+        from_zero=measure in ("token_accuracy", "learning_rate", "gradient_norm", "tokens_per_second", "bits_per_byte"),
         percent=percent,
     )
 
 
 def _levels(run: Run, measure: Measure) -> list[Baseline]:
-    if measure == "masked_loss":
+    if measure == "token_loss":
         even, frequent = even_guess(run), number(run.facts, "baselines", "unigram_loss")
         return [
             *([Baseline(f"guessing evenly: ln V = {loss(even)}", even)] if even else []),
             *([Baseline(f"token frequencies: {loss(frequent)}", frequent)] if frequent else []),
         ]
-    if measure == "masked_accuracy":
+    if measure == "token_accuracy":
         level = number(run.facts, "baselines", "most_frequent_share")
         token = clean(section(run.facts, "baselines").get("most_frequent_token", "the same"))
         return [Baseline(f"always “{token[:24]}”: {share(level)}", level)] if level is not None else []
@@ -154,11 +153,11 @@ def _pick(points: list[Point], place: float) -> float:
 
 
 _SHOWN: dict[Measure, Callable[[float], str]] = {
-    "masked_loss": loss,
+    "token_loss": loss,
     "loss": loss,
     "next_sentence_loss": loss,
-    "masked_accuracy": share,
-    "pseudo_perplexity": perplexity,
+    "token_accuracy": share,
+    "perplexity": perplexity,
     "bits_per_byte": loss,
     "next_sentence_accuracy": share,
     "learning_rate": lambda value: digits(value, 3),

@@ -26,7 +26,7 @@ def head(run: Run) -> Html:
 
 def result(run: Run) -> Html:
     """The result in one or two sentences, as good as the numbers allow."""
-    right = last(run.held_out, "masked_accuracy")
+    right = last(run.held_out, "token_accuracy")
     if right is None:
         return join("Nothing has been measured on held-out text yet.")
     guesses = "Untrained, it guesses" if run.untrained else "It guesses"
@@ -93,9 +93,9 @@ def _figures(run: Run) -> Html | None:
 def _results(run: Run) -> list[Figure]:
     found = []
     for key, name, show in (
-        ("masked_accuracy", "hidden tokens guessed right", share),
-        ("masked_loss", "held-out loss, nats", loss),
-        ("pseudo_perplexity", "pseudo-perplexity", perplexity),
+        ("token_accuracy", "hidden tokens guessed right", share),
+        ("token_loss", "held-out loss, nats", loss),
+        ("perplexity", "pseudo-perplexity", perplexity),
         ("bits_per_byte", "bits per byte", loss),
         ("next_sentence_accuracy", "sentence pairs judged right", share),
     ):

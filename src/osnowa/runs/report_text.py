@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 Measure = Literal[
-    "masked_loss",
+    "token_loss",
     "loss",
     "next_sentence_loss",
-    "masked_accuracy",
-    "pseudo_perplexity",
+    "token_accuracy",
+    "perplexity",
     "bits_per_byte",
     "next_sentence_accuracy",
     "learning_rate",
@@ -29,7 +29,7 @@ class Words(NamedTuple):
 
 
 WORDS: dict[Measure, Words] = {
-    "masked_loss": Words(
+    "token_loss": Words(
         "Loss on hidden tokens",
         "nats per hidden token",
         "How surprised the model is by the tokens that were hidden from it. Train is measured on the text it learns "
@@ -54,7 +54,7 @@ WORDS: dict[Measure, Words] = {
         "It often stays at the line in short runs, because the order of sentences is learned late. More steps, and "
         "documents with several sentences each, help.",
     ),
-    "masked_accuracy": Words(
+    "token_accuracy": Words(
         "Hidden tokens guessed right",
         "% of hidden tokens",
         "How often the model's first guess is exactly the hidden token, in text it never saw. A token is a word or a "
@@ -62,7 +62,7 @@ WORDS: dict[Measure, Words] = {
         "It rises well above the dashed line, which is what one gets by always saying the most frequent token.",
         "At the dashed line the model knows the frequencies and no more: look at the loss above.",
     ),
-    "pseudo_perplexity": Words(
+    "perplexity": Words(
         "Pseudo-perplexity",
         "choices (log scale)",
         "Among how many equally likely tokens the model hesitates when it fills a hidden place: e to the power of the "

@@ -88,7 +88,9 @@ class RunFolder:
         if self.data_folder != self.folder / "data":
             self.prepared = open_prepared(self.data_folder)
         elif not self.reuse_data():
-            self.make_data(read_tokenizer(self.recipe.run.tokenizer) if self.recipe.run.tokenizer else None)
+            self.make_data(
+                read_tokenizer(self.recipe.run.tokenizer, self.recipe.objective) if self.recipe.run.tokenizer else None
+            )
         self.resolve()
         files.write(self.folder / "tokenizer.json", self.prepared.tokenizer.to_bytes())
         self.workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))

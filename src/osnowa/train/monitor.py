@@ -19,11 +19,11 @@ TENSORBOARD = "tensorboard"
 Kind = Literal["train", "held_out", "probe", "event"]
 
 # Shown as a percentage on the screen.
-_SHARES = ("masked_accuracy", "next_sentence_accuracy")
+_SHARES = ("token_accuracy", "next_sentence_accuracy")
 _SPOKEN = {
     "loss": "loss",
-    "masked_loss": "masked loss",
-    "masked_accuracy": "masked accuracy",
+    "token_loss": "masked loss",
+    "token_accuracy": "masked accuracy",
     "next_sentence_accuracy": "next-sentence accuracy",
 }
 
@@ -82,7 +82,7 @@ class Monitor:
         """Results on the held-out text after `step` steps."""
         numbers = finite(values)
         self._write("held_out", step, numbers)
-        told = [key for key in _SPOKEN if key in numbers and not (key == "loss" and "masked_loss" in numbers)]
+        told = [key for key in _SPOKEN if key in numbers and not (key == "loss" and "token_loss" in numbers)]
         spoken = ", ".join(f"{_SPOKEN[key]} {figure(key, numbers[key])}" for key in told)
         self.screen.say(f"step {step:,}  held-out: {spoken}")
         self._rest(step)
@@ -98,7 +98,7 @@ class Monitor:
         known = {} if answer is None else {"answer": answer}
         self._write("probe", step, {"text": text, **known, "masks": plain}, text)
         best = [
-            ", ".join(f"{guess['token']} {figure('masked_accuracy', guess['probability'])}" for guess in mask[:3])
+            ", ".join(f"{guess['token']} {figure('token_accuracy', guess['probability'])}" for guess in mask[:3])
             for mask in masks
         ]
         self.screen.say(f"step {step:,}  {text}  →  {' | '.join(best)}")

@@ -25,7 +25,7 @@ _TRANSFORMER: Sections = {
         "next_sentence": False,
     },
     "tokenizer": {"kind": "bpe", "specials": "angles", "frame": "source"},
-    "objective": {"name": "infilling", "label_smoothing": 0.1},
+    "objective": {"name": "infilling", "mask_share": 0.3, "label_smoothing": 0.1},
     "data": {"row_length": 256},
     "training": {
         "optimiser": "adamw",
@@ -57,7 +57,7 @@ _T5: Sections = {  # Raffel et al. 2020; its Adafactor is AdamW here, with the s
         "feed_forward_dropout": 0.1,
     },
     "tokenizer": {"kind": "unigram"},
-    "objective": {"name": "span-corruption", "label_smoothing": 0.0},
+    "objective": {"name": "span-corruption", "mask_share": 0.15, "label_smoothing": 0.0},
     "data": {"row_length": 512},
     "training": {
         "learning_rate": 1e-3,
