@@ -426,3 +426,17 @@ def test_presets_are_listed(tmp_path: Path) -> None:
     rows = json.loads(osnowa("presets", "--json").out)["presets"]
     assert {"bert-base", "encoder-mini"} <= {row["name"] for row in rows}
     assert "110,106,428" in osnowa("presets").out
+
+
+def test_presets_show_what_each_changes_of_its_ancestor() -> None:
+    shown = " ".join(osnowa("presets", "bert-base", "bert-mini", "encoder-base").out.split())
+    assert "bert-base (the original" in shown
+    assert "bert-mini is bert-base but for model encoder_layers 12 -> 4, d_model 768 -> 256, d_ff 3072 -> 1024" in shown
+    assert "training batch_rows 256 -> 32, learning_rate 0.0001 -> 0.001" in shown
+    assert "feed_forward mlp -> glu" in shown, "where the ancestor names no value, its default is shown"
+    unchanged = [
+        words
+        for words in shown.split(", ")
+        if len(parts := words.split(" -> ")) == 2 and parts[0].split()[-1] == parts[1]
+    ]
+    assert unchanged == []

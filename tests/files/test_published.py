@@ -14,6 +14,7 @@ import pytest
 from disk_cases import NEW, OLD, publish, published
 from osnowa import files
 from osnowa.errors import CannotCreateError, DamagedError, InputMissingError, OsnowaError, SettingsError
+from osnowa.files.sealed import own_hash
 
 
 @pytest.fixture
@@ -245,7 +246,7 @@ def test_a_manifest_with_a_sound_checksum_and_nonsense_in_it_is_refused(
 ) -> None:
     """Somebody made it so: no traceback, and nothing outside the folder is looked at."""
     body = {**json.loads((folder / files.MANIFEST).read_bytes()), **change}
-    body["own"] = files.published._own_hash(body)  # type: ignore[attr-defined]
+    body["own"] = own_hash(body)
     (folder / files.MANIFEST).write_text(files.json_text(body), encoding="utf-8")
     with pytest.raises(OsnowaError):
         files.verify(folder)
@@ -253,7 +254,7 @@ def test_a_manifest_with_a_sound_checksum_and_nonsense_in_it_is_refused(
 
 def test_a_newer_format_is_told_and_not_called_damage(folder: Path) -> None:
     body = {**json.loads((folder / files.MANIFEST).read_bytes()), "format": 2}
-    body["own"] = files.published._own_hash(body)  # type: ignore[attr-defined]
+    body["own"] = own_hash(body)
     (folder / files.MANIFEST).write_text(json.dumps(body))
     with pytest.raises(SettingsError, match="has format 2, this osnowa reads up to 1; use the osnowa that wrote it"):
         files.verify(folder)

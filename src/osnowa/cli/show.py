@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -190,7 +191,6 @@ def presets(rows: list[dict[str, Any]]) -> int:
         ("MFLOP/token", "right"),
         ("training memory", "right"),
         ("from", "left"),
-        ("", "left"),
     ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for row in rows:
@@ -203,10 +203,30 @@ def presets(rows: list[dict[str, Any]]) -> int:
             f"{row['flops_per_token'] / 1e6:,.0f}",
             f"{row['training_bytes'] / 2**30:,.1f} GiB",
             row["ancestor"] or "",
-            Text(row["note"], overflow="fold"),
         )
     console().print(table)
+    line()
+    for row in rows:
+        note = f" ({row['note']})" if row["note"] else ""
+        if row["ancestor"] is not None or note:
+            line(f"{row['name']}{note}" + (f" is {row['ancestor']} but for" if row["ancestor"] else ""))
+        if row["changes"]:
+            console().print(difference(row["changes"]), end="")
     return line("Counted with the vocabulary of the original; a run's own vocabulary follows its text.")
+
+
+def difference(changes: dict[str, dict[str, tuple[Any, Any]]]) -> Table:
+    """A line for each section: `model  encoder_layers 12 -> 2, d_model 768 -> 128`."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for section, settings in changes.items():
+        each = [f"{key} {word(old)} -> {word(new)}" for key, (old, new) in settings.items()]
+        table.add_row("", section, Text(", ".join(each), overflow="fold"))
+    return table
+
+
+def word(value: object) -> str:
+    """A setting's value as a recipe has it; none where it is derived."""
+    return "none" if value is None else json.dumps(value, ensure_ascii=False).strip('"')
 
 
 def verdict(found: Verdict, resumed: bool | None) -> int:

@@ -21,6 +21,7 @@ from osnowa.files.published import (
     verify,
 )
 from osnowa.files.scratch import scratch
+from osnowa.files.sealed import read_sealed, write_sealed
 from osnowa.files.single import (
     free_bytes,
     json_text,
@@ -52,6 +53,7 @@ __all__ = [
     "publish",
     "read_json",
     "read_manifest",
+    "read_sealed",
     "reading_errors",
     "remove",
     "save_tensors",
@@ -64,4 +66,5 @@ __all__ = [
     "verify",
     "write",
     "write_json",
+    "write_sealed",
 ]

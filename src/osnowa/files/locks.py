@@ -17,8 +17,10 @@ from osnowa.files.failures import storage_errors
 
 
 @contextlib.contextmanager
-def lock(folder: Path, name: str = "run.lock") -> Iterator[None]:
+def lock(folder: Path, name: str = "run.lock", *, where: Path | None = None) -> Iterator[None]:
     """Hold `folder` for this process; the system frees it however the process ends.
+
+    The holder may remove `folder` before the end of the block. `where` is what the error names instead of it.
 
     Raises:
         BusyError: another process holds it; names its pid, host and start time.
@@ -29,13 +31,11 @@ def lock(folder: Path, name: str = "run.lock") -> Iterator[None]:
         descriptor = system.append(path)
     try:
         with storage_errors(path):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _take(descriptor, path):
                 holder = os.pread(descriptor, 500, 0).decode(errors="replace").strip() or "an unknown process"
                 raise BusyError(
-                    str(folder), f"another run works here ({holder})", "wait for it or choose another --out"
-                ) from None
+                    str(where or folder), f"another run works here ({holder})", "wait for it or choose another --out"
+                )
             text = f"pid {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
             system.truncate(descriptor, 0)
             system.write(descriptor, memoryview(text.encode()))
@@ -68,12 +68,18 @@ def hold(path: Path) -> Iterator[bool]:
 
 def _mark(descriptor: int, path: Path) -> bool:
     try:
+        return _take(descriptor, path)
+    except OSError:
+        return True
+
+
+def _take(descriptor: int, path: Path) -> bool:
+    """Lock an open file; False when another process holds it or has put another one at `path` or removed it."""
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:
-        return True
-    try:  # whoever held it before may have put another one in its place
+    try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
     except FileNotFoundError:
         return False

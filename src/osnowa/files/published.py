@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -16,8 +15,8 @@ from osnowa.errors import CannotCreateError, DamagedError, OsnowaError, Settings
 from osnowa.files import system
 from osnowa.files.failures import LEFTOVER, reading_errors, storage_errors, work_errors
 from osnowa.files.locks import hold
+from osnowa.files.sealed import own_hash, sealed_text
 from osnowa.files.single import (
-    json_text,
     make_folder,
     open_new,
     place,
@@ -80,20 +79,12 @@ def seal(folder: Path, facts: Mapping[str, Any]) -> None:
             with path.open("rb") as handle:
                 system.sync(handle.fileno())
             files[path.relative_to(folder).as_posix()] = [path.stat().st_size, sha256(path)]
-    # Through JSON and back, so that the hash is over what a reader will see (keys of facts become strings).
-    body = json.loads(json_text({"format": FORMAT_VERSION, "files": files, "facts": dict(facts)}))
     with open_new(folder / MANIFEST) as handle:
-        handle.write(json_text({**body, "own": _own_hash(body)}).encode())
+        handle.write(sealed_text({"format": FORMAT_VERSION, "files": files, "facts": dict(facts)}).encode())
         handle.flush()
         system.sync(handle.fileno())
     for path in reversed(folders):
         sync_folder(path)
-
-
-def _own_hash(body: Mapping[str, Any]) -> str:
-    """The rule for every format, also later ones: a flipped bit in "format" must not pass for a newer version."""
-    plain = {key: value for key, value in body.items() if key != "own"}
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _refuse_strangers(final: Path, coming: set[str] | None = None) -> None:
@@ -130,7 +121,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise DamagedError(str(path), f"can't be read ({error.strerror})", f"{folder.name} is not used") from error
     try:
         body = json.loads(content)
-        if body["own"] != _own_hash(body):
+        if body["own"] != own_hash(body):  # first: a flipped bit in "format" must not pass for a newer version
             raise damaged
         if body["format"] != FORMAT_VERSION:
             raise SettingsError(
@@ -142,8 +133,7 @@ def read_manifest(folder: Path) -> Manifest:
             {name: (int(size), str(digest)) for name, (size, digest) in body["files"].items()},
             {**body["facts"]},
         )
-        own = body.pop("own")
-        whole = json_text({**body, "own": own}).encode() == content  # also its white space
+        whole = sealed_text(body).encode() == content  # also its white space
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise damaged from None
     if not whole:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ import torch
 
 from osnowa import files
 from osnowa.corpus import Progress
+from osnowa.runs.given_text import check_asked, prepared_text
 from osnowa.runs.machine import Machine, set_up
-from osnowa.runs.prepare import Prepared, prepare, read_tokenizer
+from osnowa.runs.prepare import Prepared, given_tokenizer, open_prepared, prepare
 from osnowa.runs.preset_table import count_parameters, flops_per_token
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.rows import objective_of, sequence_of
@@ -48,13 +49,19 @@ def doctor(
 ) -> Examination:
     """Prepare the text in a scratch folder, as `pretrain` would, and say what came of it. Nothing is kept.
 
+    A prepared folder is examined as it is.
+
     Raises:
-        OsnowaError: what `prepare` would refuse.
+        OsnowaError: what `prepare` or `pretrain` would refuse.
     """
-    tokenizer = read_tokenizer(recipe.run.tokenizer, recipe.objective) if recipe.run.tokenizer is not None else None
-    with files.scratch() as folder:
+    if (folder := prepared_text(inputs)) is not None:
+        prepared = open_prepared(folder)
+        check_asked(recipe, folder, prepared.store.facts, prepared.tokenizer)
+        return examine(prepared, recipe)
+    tokenizer = given_tokenizer(recipe)
+    with files.scratch() as work:
         prepared = prepare(
-            inputs, folder / "data", recipe, workspace=folder / "work", tokenizer=tokenizer, progress=progress
+            inputs, work / "data", recipe, workspace=work / "work", tokenizer=tokenizer, progress=progress
         )
         return examine(prepared, recipe)
 
@@ -62,7 +69,7 @@ def doctor(
 def examine(prepared: Prepared, recipe: Recipe, machine: Machine | None = None) -> Examination:
     """Figures and advice for a prepared corpus and a recipe."""
     figures = measure(prepared, recipe, machine or set_up(recipe))
-    return Examination(describe(prepared, figures), advise(prepared, recipe, figures), figures)
+    return Examination(describe(figures), advise(prepared, recipe, figures), figures)
 
 
 def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, Any]:
@@ -81,6 +88,8 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
     parameters = count_parameters(config)
     tokens = training_tokens(recipe, speed, per_row)
     return {
+        "sources": [describe_source(source) for source in ledger["sources"]],
+        "num_sources": ledger["num_sources"],
         "documents": ledger["documents"],
         "bytes": ledger["bytes"],
         "languages": ledger["languages"],
@@ -104,6 +113,11 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
         "run_tokens": tokens,
         "epochs": tokens / max(1, shown),
     }
+
+
+def describe_source(source: Mapping[str, Any]) -> dict[str, Any]:
+    """What the survey found in one source: encoding, document mode and why, and what is to be noted."""
+    return {key: source[key] for key in ("name", "format", "bytes", "encoding", "document", "because", "notes")}
 
 
 def expected_speed(flops: int, machine: Machine) -> float:
@@ -131,17 +145,14 @@ def training_tokens(recipe: Recipe, speed: float, tokens_per_row: float) -> floa
     return 60 * training.minutes * speed
 
 
-def describe(prepared: Prepared, figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+def describe(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """The figures in words, by section."""
-    ledger = prepared.ledger
     documents, sizes = figures["documents"], figures["bytes"]
     sections: dict[str, list[tuple[str, str]]] = {"Sources": []}
-    for source in ledger["sources"][:20]:
-        sections["Sources"].append(
-            (source["name"], f"{source.get('encoding', '')}; {source.get('because') or source.get('document', '')}")
-        )
-        sections["Sources"].extend(("", str(note)) for note in source.get("notes", []))
-    more = ledger.get("num_sources", 0) - 20
+    for source in figures["sources"][:20]:
+        sections["Sources"].append((source["name"], f"{source['encoding']}; {source['because'] or source['document']}"))
+        sections["Sources"].extend(("", note) for note in source["notes"])
+    more = figures["num_sources"] - 20
     if more > 0:
         sections["Sources"].append(("...", f"and {more} more"))
     sections["Documents"] = [("read", f"{documents['in']:,} documents, {sizes['in']:,} bytes")]

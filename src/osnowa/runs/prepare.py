@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from osnowa import files
-from osnowa.corpus import Corpus, Progress, collect, fingerprint_collected, fingerprint_inputs
+from osnowa.corpus import Corpus, Progress, collect, fingerprint_collected
 from osnowa.data import TokenStore
 from osnowa.data.build import build_store
 from osnowa.errors import CannotCreateError, DataError, SettingsError
-from osnowa.objective import ObjectiveConfig
+from osnowa.runs.given_text import (
+    can_be_read_again,
+    data_difference,
+    data_settings,
+    is_prepared,
+    refuse_prepared,
+)
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.rows import required_tokens
 from osnowa.tokenizer import Tokenizer, fertility, train
@@ -73,7 +79,11 @@ def prepare(
         out,
         workspace / "encode",
         key=store_key(sources, recipe, learned),
-        facts={"inputs": sources, "settings": {name: recipe.values()[name] for name in ("corpus", "tokenizer")}},
+        facts={
+            "inputs": sources,
+            "settings": data_settings(recipe),
+            "given_tokenizer": tokenizer.fingerprint if tokenizer is not None else None,
+        },
         extra=extra,
         num_workers=workers,
         progress=progress,
@@ -93,19 +103,6 @@ def open_prepared(folder: Path) -> Prepared:
     return Prepared(
         store, tokenizer, files.read_json(folder / "corpus.json"), files.read_json(folder / "tokenizer-report.json")
     )
-
-
-def is_prepared(folder: Path) -> bool:
-    """Whether `folder` looks like one that `prepare` published."""
-    return (folder / files.MANIFEST).is_file() and (folder / "train.tokens").is_file()
-
-
-def data_folder(run: Path, recipe: Recipe) -> Path:
-    """The token store of a run: its own, or the prepared folder that was given as text."""
-    text = recipe.run.text
-    if len(text) == 1 and is_prepared(Path(text[0])):
-        return Path(text[0])
-    return run / "data"
 
 
 def learn_tokenizer(corpus: Corpus, recipe: Recipe, progress: Callable[[Progress], None]) -> Tokenizer:
@@ -133,31 +130,6 @@ def store_key(sources: Any, recipe: Recipe, tokenizer: Tokenizer) -> str:
     contents = [(name, source["sha256"]) for name, source in sources.items()]
     parts = [DATA_VERSION, contents, recipe.values()["corpus"], tokenizer.fingerprint]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def inputs_now(inputs: Sequence[str], recipe: Recipe) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of every source as it is now.
-
-    Raises:
-        OsnowaError: as reading them would.
-    """
-    with files.scratch() as scratch:
-        return fingerprint_inputs(inputs, recipe.corpus, scratch)
-
-
-def can_be_read_again(inputs: Sequence[str]) -> bool:
-    """False for standard input and named pipes."""
-    return not any(each == "-" or Path(each).is_fifo() for each in inputs)
-
-
-def changed_inputs(old: Any, new: Any) -> list[str]:
-    """Readable lines: which source was added, removed or changed."""
-    before = {name: source["sha256"] for name, source in old.items()}
-    after = {name: source["sha256"] for name, source in new.items()}
-    lines = [f"{name}: removed" for name in before.keys() - after.keys()]
-    lines += [f"{name}: added" for name in after.keys() - before.keys()]
-    lines += [f"{name}: changed" for name in before.keys() & after.keys() if before[name] != after[name]]
-    return sorted(lines)
 
 
 def check_target(folder: Path, what: str) -> None:
@@ -197,15 +169,18 @@ def check_rows(num_train_rows: int, num_held_out_rows: int, prepared: Prepared, 
         )
 
 
-def read_tokenizer(path: str, objective: ObjectiveConfig) -> Tokenizer:
-    """--tokenizer PATH: a tokenizer.json or a folder with one.
+def given_tokenizer(recipe: Recipe) -> Tokenizer | None:
+    """--tokenizer PATH: a tokenizer.json or a folder with one; None when none was given.
 
     Raises:
         SettingsError: it lacks a special token that the objective needs.
     """
+    path = recipe.run.tokenizer
+    if path is None:
+        return None
     tokenizer = Tokenizer.from_file(Path(path))
     try:
-        tokenizer.require(required_tokens(objective))
+        tokenizer.require(required_tokens(recipe.objective))
     except SettingsError as error:
         raise SettingsError(path, error.what, error.instead) from None
     return tokenizer
@@ -221,23 +196,20 @@ def prepare_into(
     """`osnowa prepare`: publish a prepared corpus at `out`; when it is there already, made from the same, say so.
 
     Raises:
+        BusyError: another process prepares it.
         OsnowaError: `out` is as it was.
     """
     check_target(out, "prepared corpus")
-    tokenizer = read_tokenizer(recipe.run.tokenizer, recipe.objective) if recipe.run.tokenizer is not None else None
-    if is_prepared(out) and can_be_read_again(inputs):
-        old = open_prepared(out)
-        now = inputs_now(inputs, recipe)
-        settings = {name: recipe.values()[name] for name in ("corpus", "tokenizer")}
-        same_tokenizer = tokenizer is None or tokenizer.fingerprint == old.tokenizer.fingerprint
-        if (
-            not changed_inputs(old.store.facts["inputs"], now)
-            and settings == old.store.facts["settings"]
-            and same_tokenizer
-        ):
-            return old
+    refuse_prepared(inputs)
+    tokenizer = given_tokenizer(recipe)
     workspace = out.with_name(f"{out.name}.tmp-work")
-    try:
-        return prepare(inputs, out, recipe, workspace=workspace, tokenizer=tokenizer, progress=progress)
-    finally:
-        files.remove(workspace)
+    files.make_folder(workspace)
+    with files.lock(workspace, where=out):  # in there, because `out` itself is exchanged as a whole
+        try:
+            if is_prepared(out) and can_be_read_again(inputs):
+                old = open_prepared(out)
+                if not data_difference(old.store.facts, inputs, recipe, tokenizer):
+                    return old
+            return prepare(inputs, out, recipe, workspace=workspace, tokenizer=tokenizer, progress=progress)
+        finally:
+            files.remove(workspace)

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from osnowa.model import ModelConfig, Transformer
-from osnowa.runs.presets import PRESETS, resolve
+from osnowa.runs.presets import PRESETS, Preset, resolve
+from osnowa.runs.recipe import SECTIONS
 
 _BYTES_PER_PARAMETER = 18  # float32 master, two AdamW moments, a gradient, and a bf16 copy
 
@@ -39,10 +40,26 @@ def preset_rows(names: Sequence[str] = ()) -> list[dict[str, Any]]:
                 "flops_per_token": flops_per_token(config, mask_share),
                 "training_bytes": parameters * _BYTES_PER_PARAMETER,
                 "difference": preset.changes,
+                "changes": changes(preset),
                 "note": preset.note,
             }
         )
     return rows
+
+
+def changes(preset: Preset) -> dict[str, dict[str, tuple[Any, Any]]]:
+    """By section and setting: its value in the ancestor (where it names none: the default), and in the preset."""
+    if preset.ancestor is None:
+        return {}
+    before = resolve(preset.ancestor).sections
+    found: dict[str, dict[str, tuple[Any, Any]]] = {}
+    for section, values in preset.changes.items():
+        for key, value in values.items():
+            default = SECTIONS[section].model_fields[key].default
+            old = before.get(section, {}).get(key, list(default) if isinstance(default, tuple) else default)
+            if old != value:
+                found.setdefault(section, {})[key] = (old, value)
+    return found
 
 
 def count_parameters(config: ModelConfig) -> int:

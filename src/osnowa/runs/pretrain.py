@@ -13,12 +13,13 @@ from osnowa.errors import InterruptedRun, OsnowaError, StoppedError, UsageError
 from osnowa.exchange import model_card, write_folder
 from osnowa.generate import fill
 from osnowa.runs.facts import run_facts
+from osnowa.runs.given_text import prepared_text
 from osnowa.runs.model import Model, load
 from osnowa.runs.prepare import check_target
 from osnowa.runs.probes import as_masks, choose_probes
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.report import write_report
-from osnowa.runs.run_folder import RUN_FILE, RunFolder
+from osnowa.runs.run_folder import RunFolder
 from osnowa.runs.signals import Interruption, listening
 from osnowa.train import checkpoints
 from osnowa.train.budget import StepPlan, plan_for_minutes, plan_for_steps, plan_for_tokens
@@ -68,6 +69,7 @@ def pretrain(
     if not text:
         raise UsageError("pretrain", "no text given", "name files or folders, or use --sample python-docs")
     recipe = recipe.changed({"run": {"text": list(text)}})
+    prepared_text(text)  # refuses a mixture before anything is made
     check_target(folder, "run")
     is_new = not folder.exists()
     files.make_folder(folder)
@@ -160,7 +162,7 @@ class Asking:
     def compare(self, measured: float, expected: float) -> None:
         """An untrained model knows nothing: its loss is ln(vocabulary), or something is wrong before training begins."""
         self.opened.record["initial_loss"] = measured
-        files.write_json(self.opened.folder / RUN_FILE, self.opened.record)
+        self.opened.save_record()
         if abs(measured - expected) > LARGEST_INITIAL_GAP:
             self.monitor.event(
                 0,
@@ -180,7 +182,7 @@ def make_plan(opened: RunFolder) -> StepPlan:
     else:
         plan = measured_plan(opened)
     opened.record["plan"] = plan.as_dict()
-    files.write_json(opened.folder / RUN_FILE, opened.record)
+    opened.save_record()
     return plan
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +61,9 @@ class Recipe:
     model: ModelConfig
     objective: ObjectiveConfig
     training: TrainingConfig
+    asked: frozenset[str] = field(
+        default=frozenset(), compare=False
+    )  # "section.key" that somebody chose, not a default
 
     @classmethod
     def build(
@@ -99,7 +102,11 @@ class Recipe:
         merged.setdefault("run", {})["preset"] = chosen.name
         if not any(merged.get("training", {}).get(length) is not None for length in LENGTHS):
             merged.setdefault("training", {})["minutes"] = DEFAULT_MINUTES
-        return cls.read(merged)
+        by_name = chosen.sections if name or size or "preset" in from_file.get("run", {}) else {}
+        asked = (
+            f"{part}.{key}" for layer in (by_name, from_file, given, words) for part in layer for key in layer[part]
+        )
+        return replace(cls.read(merged), asked=frozenset(asked))
 
     @classmethod
     def read(cls, values: Mapping[str, Mapping[str, Any]]) -> Recipe:
@@ -144,7 +151,7 @@ class Recipe:
         """A copy with some settings replaced, validated again."""
         merged = self.values()
         merge(merged, values)
-        return self.read(merged)
+        return replace(self.read(merged), asked=self.asked)
 
 
 def merge(into: Values, layer: Mapping[str, Mapping[str, Any]]) -> None:

@@ -9,21 +9,12 @@ from typing import Any
 from osnowa import __version__, files
 from osnowa.corpus import Progress
 from osnowa.errors import DamagedError, SettingsError, UsageError
+from osnowa.runs.given_text import made_with
 from osnowa.runs.machine import set_up
-from osnowa.runs.prepare import (
-    Prepared,
-    can_be_read_again,
-    changed_inputs,
-    data_folder,
-    inputs_now,
-    is_prepared,
-    open_prepared,
-    prepare,
-    read_tokenizer,
-)
+from osnowa.runs.prepare import Prepared
 from osnowa.runs.recipe import LENGTHS, Recipe, difference, merge
+from osnowa.runs.run_data import RunData
 from osnowa.runs.workshop import Workshop
-from osnowa.tokenizer import Tokenizer
 from osnowa.train import checkpoints
 from osnowa.train.budget import StepPlan, plan_for_tokens
 
@@ -43,12 +34,16 @@ class RunFolder:
         progress: Callable[[Progress], None],
     ) -> None:
         self.folder, self.requested, self.recipe = folder, recipe, recipe
-        self.override, self.more_steps, self.progress = override, more_steps, progress
+        self.override, self.more_steps = override, more_steps
         self.record: dict[str, Any] = {}  # RUN/run.json: what was asked for and what was measured once
         self.notes: list[str] = []
         self.new_data = False
-        self.prepared: Prepared
+        self.data = RunData(folder, recipe, override, self.notes, progress)
         self.workshop: Workshop
+
+    @property
+    def prepared(self) -> Prepared:
+        return self.data.prepared
 
     # --- the folder: new, going on, or finished -----------------------------------------------------------------
 
@@ -61,9 +56,10 @@ class RunFolder:
         if not self.is_begun():  # nothing was trained yet, so other settings can lose nothing
             self.begin()
             return False
-        self.record = files.read_json(self.folder / RUN_FILE)
+        self.record = files.read_sealed(self.folder / RUN_FILE, "put it back from a copy, or choose another --out")
         self.check_settings()
-        self.check_data()
+        self.data.check(self.recipe, self.record)
+        self.new_data |= self.data.is_new
         self.resolve()
         finished = self.is_finished()
         if finished and self.more_steps is not None:  # a run that is under way goes to its own end first
@@ -85,12 +81,7 @@ class RunFolder:
                 "--steps", f"+{self.more_steps} extends a run, and {self.folder} holds none", "give --steps without +"
             )
         self.record = {"version": __version__, "requested": self.requested.values()}
-        if self.data_folder != self.folder / "data":
-            self.prepared = open_prepared(self.data_folder)
-        elif not self.reuse_data():
-            self.make_data(
-                read_tokenizer(self.recipe.run.tokenizer, self.recipe.objective) if self.recipe.run.tokenizer else None
-            )
+        self.data.begin(self.recipe)
         self.resolve()
         files.write(self.folder / "tokenizer.json", self.prepared.tokenizer.to_bytes())
         self.workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))
@@ -112,83 +103,14 @@ class RunFolder:
             return
         fixed = [line for name, line in changed.items() if name.startswith(("model.", "tokenizer.")) or name in _FIXED]
         if fixed or not self.override:
-            lines = "".join(f"\n  {line}" for line in fixed or changed.values())
+            lines = "; ".join(fixed or changed.values())
             instead = "choose another --out" if fixed else "repeat the old settings, or add --override"
-            raise SettingsError(str(self.folder), f"was begun with other settings:{lines}\n ", instead)
+            raise SettingsError(str(self.folder), f"was begun with other settings: {lines}", instead)
         self.notes.append("going on with changed settings (--override): " + "; ".join(changed.values()))
         self.record["requested"] = self.requested.values()
         self.new_data = any(name.startswith(("data.", "objective.")) for name in changed)
         if changed.keys() & {f"training.{name}" for name in LENGTHS}:
             self.record.pop("plan", None)
-
-    # --- data ---------------------------------------------------------------------------------------------------
-
-    @property
-    def data_folder(self) -> Path:
-        return data_folder(self.folder, self.recipe)
-
-    def make_data(self, tokenizer: Tokenizer | None) -> None:
-        """Prepare the text, with a tokenizer learned from it unless one is given."""
-        self.prepared = prepare(
-            self.recipe.run.text,
-            self.folder / "data",
-            self.recipe,
-            workspace=self.folder / "work",
-            tokenizer=tokenizer,
-            progress=self.progress,
-        )
-
-    def reuse_data(self) -> bool:
-        """Open data that an earlier call prepared from the same text and settings."""
-        text, tokenizer = self.recipe.run.text, self.recipe.run.tokenizer
-        if not is_prepared(self.folder / "data") or tokenizer is not None or not can_be_read_again(text):
-            return False
-        try:
-            self.prepared = open_prepared(self.folder / "data")
-        except DamagedError:
-            return False
-        return not self.data_difference()
-
-    def data_difference(self) -> list[str]:
-        """How text and settings differ from those behind the prepared data."""
-        facts = self.prepared.store.facts
-        lines = changed_inputs(facts["inputs"], inputs_now(self.recipe.run.text, self.recipe))
-        begun = self.is_begun()  # then the run's own tokenizer stays, however it was asked for
-        names = ("corpus",) if begun else ("corpus", "tokenizer")
-        asked = {name: self.recipe.values()[name] for name in names}
-        return lines + list(difference({name: facts["settings"][name] for name in names}, asked).values())
-
-    def check_data(self) -> None:
-        """Open the data that the run began with, and see that the text is still the same."""
-        own = self.folder / "data"
-        if self.data_folder != own:
-            self.prepared = open_prepared(self.data_folder)
-            if self.prepared.store.facts["key"] != self.record["data_key"]:
-                self.refuse_data([f"{self.data_folder}: holds another prepared corpus"])
-                self.new_data = True
-            return
-        tokenizer = Tokenizer.from_file(self.folder / "tokenizer.json")
-        try:
-            self.prepared = open_prepared(own)
-        except DamagedError as error:
-            self.notes.append(f"{error}; the text is prepared again")
-            files.remove(own)
-            self.make_data(tokenizer)
-        if lines := self.data_difference():
-            self.refuse_data(lines)
-            self.make_data(tokenizer)
-            self.new_data = True
-
-    def refuse_data(self, lines: list[str]) -> None:
-        """Raises SettingsError unless `override`."""
-        if not self.override:
-            listed = "".join(f"\n  {line}" for line in lines)
-            raise SettingsError(
-                str(self.folder),
-                f"was begun with other text:{listed}\n ",
-                "put the old text back, or add --override to go on with the new one",
-            )
-        self.notes.append("going on with changed text (--override): " + "; ".join(lines))
 
     def resolve(self) -> None:
         """Fill in what is derived: the vocabulary by the tokenizer, which must be the run's own."""
@@ -201,20 +123,23 @@ class RunFolder:
                 "put the old tokenizer back or choose another --out",
             )
         self.record["tokenizer"] = tokenizer.fingerprint
-        self.record["data_key"] = self.prepared.store.facts["key"]
-        self.recipe = self.recipe.changed(
-            {
-                "model": {"vocab_size": tokenizer.vocab_size},
-                "tokenizer": {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size},
-            }
-        )
+        facts = self.prepared.store.facts
+        self.record["data_key"] = facts["key"]
+        self.record["sources"] = facts["inputs"]
+        made = made_with(facts, tokenizer) if self.data.is_shared else {"tokenizer": {}}
+        made["tokenizer"] |= {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size}
+        self.recipe = self.recipe.changed({"model": {"vocab_size": tokenizer.vocab_size}, **made})
 
     def write_record(self) -> None:
         """recipe.toml, corpus.json, rejected.jsonl and run.json."""
         files.write(self.folder / "recipe.toml", self.recipe.to_toml())
         files.write(self.folder / "corpus.json", files.json_text(self.prepared.ledger))
-        files.write(self.folder / "rejected.jsonl", (self.data_folder / "rejected.jsonl").read_bytes())
-        files.write_json(self.folder / RUN_FILE, self.record)
+        files.write(self.folder / "rejected.jsonl", (self.data.place / "rejected.jsonl").read_bytes())
+        self.save_record()
+
+    def save_record(self) -> None:
+        """run.json, with its own checksum."""
+        files.write_sealed(self.folder / RUN_FILE, self.record)
 
     def extend(self, more_steps: int) -> None:
         """--steps +N: the old plan and N steps more."""

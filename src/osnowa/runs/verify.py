@@ -10,9 +10,11 @@ import torch
 from osnowa import files
 from osnowa.errors import DamagedError, InputMissingError
 from osnowa.files import nearest_parent
+from osnowa.runs.given_text import data_folder
 from osnowa.runs.machine import set_up
-from osnowa.runs.prepare import data_folder, open_prepared
+from osnowa.runs.prepare import open_prepared
 from osnowa.runs.recipe import Recipe
+from osnowa.runs.run_folder import RUN_FILE
 from osnowa.runs.workshop import Workshop
 from osnowa.train import checkpoints
 from osnowa.train.budget import plan_for_steps
@@ -32,7 +34,7 @@ class Verdict:
 
 
 def verify(run: str | Path) -> Verdict:
-    """Read every file of the data, the checkpoints and the model of a run (or of one such folder) and compare.
+    """Read the record and every file of the data, checkpoints and model of a run (or of one such folder) and compare.
 
     Raises:
         InputMissingError: no such folder.
@@ -50,6 +52,14 @@ def verify(run: str | Path) -> Verdict:
         try:
             manifest = files.verify(published)
             num_bytes += sum(size for size, _ in manifest.files.values())
+        except DamagedError as error:
+            verdict.damaged.append(str(error))
+    record = folder / RUN_FILE
+    if record.exists():
+        verdict.checked.append(str(record))
+        try:
+            files.read_sealed(record, "put it back from a copy")
+            num_bytes += record.stat().st_size
         except DamagedError as error:
             verdict.damaged.append(str(error))
     if not verdict.checked:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import faulthandler
 import hashlib
 import math
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,10 +25,10 @@ from osnowa.train.monitor import Monitor
 from osnowa.train.optimisers import Optimiser
 from osnowa.train.precision import MasterWeights
 from osnowa.train.schedules import learning_rate_factor
+from osnowa.train.watchdog import Watchdog
 
 BAD_STEPS_IN_A_ROW = 5
 MOST_ROLLBACKS = 3
-SILENT_SECONDS = 120  # without a step for so long, the stacks of all threads are printed
 GRADIENT_CHECK_STEP = 10
 
 
@@ -187,18 +185,21 @@ class Trainer:
         Raises:
             StoppedError: interrupted or diverged; a checkpoint is saved.
         """
+        watchdog = Watchdog()
         evaluate_at = evaluation_steps(self.steps, self.config.evaluations)
         started = last_save = time.monotonic()
         before = self.state.seconds
         if self.state.step == 0:
             self.evaluate(monitor, on_evaluation)
+            watchdog.saw(time.monotonic() - started)  # it comes again between two steps
             self.save(folder, identity)
         while self.state.step < self.steps:
-            watch()
+            watchdog.arm()
             began = time.monotonic()
             result = self.step()
             now = time.monotonic()
             self.state = replace(self.state, seconds=before + now - started)
+            watchdog.saw(now - began)
             self.report(monitor, result, now - began)
             if not result.applied:
                 self.after_bad_step(folder, monitor, identity, result)
@@ -212,13 +213,13 @@ class Trainer:
                 self.save(folder, identity)
                 last_save = time.monotonic()
             if stop and not finished:
-                faulthandler.cancel_dump_traceback_later()
+                watchdog.rest()
                 raise StoppedError(
                     str(folder),
                     f"stopped and saved at step {self.state.step} of {self.steps}",
                     "run the same command to go on",
                 )
-        faulthandler.cancel_dump_traceback_later()
+        watchdog.rest()
 
     def save(self, folder: Path, identity: str) -> None:
         checkpoints.save(folder, self.checkpoint(), identity, self.config.keep_checkpoints)
@@ -288,13 +289,3 @@ def derived_seed(seed: int, step: int, micro: int) -> int:
     """A seed for torch's own randomness (dropout) at one micro-batch of one step."""
     digest = hashlib.sha256(f"{seed}/dropout/{step}/{micro}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
-
-
-def watch() -> None:
-    """Re-arm the watchdog: when no step ends for a while, print every thread's stack (a hang explains itself)."""
-    stream = sys.__stderr__
-    try:
-        if stream is not None:
-            faulthandler.dump_traceback_later(SILENT_SECONDS, file=stream)
-    except (ValueError, OSError, AttributeError):  # standard error is closed or has no descriptor
-        pass
