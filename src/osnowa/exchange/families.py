@@ -11,13 +11,13 @@ from osnowa.model import ModelConfig
 FAMILIES: dict[str, Family] = {family.model_type: family for family in (Bert(), ModernBert())}
 
 
-def choose_family(config: ModelConfig) -> Family:
-    """The class that holds a model of this shape; ask before training.
+def choose_family(config: ModelConfig, pad: int = 0) -> Family:
+    """The class that holds a model of this shape; ask before training. `pad`: the padding's id, 0 if trained here.
 
     Raises:
         SettingsError: none does; lists what would have to be otherwise for the nearest.
     """
-    misfits = {family: family.misfits(config) for family in FAMILIES.values()}
+    misfits = {family: family.misfits(config) + family.id_misfits(config, pad) for family in FAMILIES.values()}
     nearest = min(misfits, key=lambda family: len(misfits[family]))
     if misfits[nearest]:
         needs = f"the nearest, {nearest.class_name(config)}, needs {', '.join(misfits[nearest])}"

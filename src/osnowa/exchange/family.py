@@ -16,6 +16,25 @@ from osnowa.model import ModelConfig, Transformer
 MODEL_FILE = "model.safetensors"
 Values = dict[str, Any]
 Shapes = Mapping[str, tuple[int, ...]]
+# Settings that few classes have a key for, and what all other classes do.
+RARE: Mapping[str, object] = {
+    "windows": (None,),
+    "attention_scale": None,
+    "attention_softcap": None,
+    "qk_norm": False,
+    "position_offset": 0,
+    "rotary_factors": (1.0,),
+    "rotary_stretch": None,
+    "num_experts": 0,
+    "norm_offset": False,
+    "attention_dropout": None,
+    "feed_forward_dropout": 0.0,
+    "first_norm": True,
+    "embedding_scale": 1.0,
+    "logit_scale": 1.0,
+    "logit_softcap": None,
+    "next_sentence": False,
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +45,16 @@ class SpecialIds:
     cls: int
     sep: int
 
+    @property
+    def bos(self) -> int:
+        """What a decoder begins with."""
+        return self.cls
+
+    @property
+    def eos(self) -> int:
+        """What a decoder ends with."""
+        return self.sep
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -34,6 +63,7 @@ class Entry:
     theirs: str
     ours: tuple[str, ...]
     file: str = MODEL_FILE
+    row: bool = False  # a vector of ours is a matrix of one row there
 
 
 class Family(ABC):
@@ -42,10 +72,14 @@ class Family(ABC):
     model_type: ClassVar[str]
     # Settings that the class leaves no choice in.
     fixed: ClassVar[Mapping[str, object]]
+    # Settings that the class has a key for: of the rare ones, and of d_head and num_kv_heads.
+    free: ClassVar[frozenset[str]] = frozenset()
     # Second names of tensors that are stored once, e.g. the tied vocabulary projection.
     aliases: ClassVar[Mapping[str, str]]
     # Tensors that are no weights: they follow from the settings.
     derived: ClassVar[tuple[str, ...]] = ()
+    # Tensors that a class always writes and that say nothing where they are zero.
+    silent_zeros: ClassVar[tuple[str, ...]] = ()
     # A file beside the model for tensors that the class has no place for.
     extra_file: ClassVar[str | None] = None
 
@@ -73,20 +107,37 @@ class Family(ABC):
     def modules(self, config: ModelConfig) -> list[tuple[str, tuple[str, ...], str]]:
         """(their module, our modules, file): each with a weight, a bias or both."""
 
+    def write_generation(self, ids: SpecialIds) -> Values:
+        """The keys of generation_config.json; none: there is no such file."""
+        return {}
+
+    def second_names(self, settings: Values) -> Mapping[str, str]:
+        """`aliases`, for a model with these settings."""
+        return self.aliases
+
+    def unused(self, config: ModelConfig) -> tuple[str, ...]:
+        """Beginnings of the names of tensors that the class may have and our model has no place for."""
+        return ()
+
     def further_misfits(self, config: ModelConfig) -> list[str]:
         """Misfits that a table of values can't say."""
         return []
 
+    def id_misfits(self, config: ModelConfig, pad: int) -> list[str]:
+        """Misfits that come from the id of the padding token."""
+        return []
+
     def misfits(self, config: ModelConfig) -> list[str]:
         """Every setting that the class can't hold, in words; empty: it fits."""
+        rare = {name: value for name, value in RARE.items() if name not in self.free}
         wrong = [
             f"{name} = {shown(wanted)} instead of {shown(getattr(config, name))}"
-            for name, wanted in self.fixed.items()
+            for name, wanted in {**rare, **self.fixed}.items()
             if getattr(config, name) != wanted
         ]
-        if config.kv_heads != config.num_heads:
+        if "num_kv_heads" not in self.free and config.kv_heads != config.num_heads:
             wrong.append(f"num_kv_heads = {config.num_heads} instead of {config.kv_heads}")
-        if config.head_width * config.num_heads != config.d_model:
+        if "d_head" not in self.free and config.head_width * config.num_heads != config.d_model:
             wrong.append(f"d_head = d_model / num_heads instead of {config.head_width}")
         return wrong + self.further_misfits(config)
 

@@ -35,6 +35,7 @@ class ModernBert(Family):
         "head_transform": True,
     }
     aliases: ClassVar = {"decoder.weight": "model.embeddings.tok_embeddings.weight"}
+    free = frozenset(["windows", "next_sentence"])
     # The class has no next-sentence head, and tensors it does not know would make its loader complain.
     extra_file = NEXT_SENTENCE_FILE
 

@@ -53,15 +53,15 @@ def read_folder(folder: Path) -> Imported:
         DamagedError: one of our folders, and a file is not as its manifest says.
     """
     keys, family = _read_config(folder)
-    held, notes = _find(folder, family)
     settings, more = family.read_settings(keys)
+    held, notes = _find(folder, family, family.second_names(settings))
     heads, about_heads = family.read_heads(held, str(folder))
     keys.check()
     config = _build(family, settings | heads, keys.where)
-    used, left_out = _drop_left_outs(held, config)
+    used, left_out = _drop_left_outs(held, family.unused(config))
     shapes = parameter_shapes(config)
     entries = family.entries(config, shapes)
-    second_names = _second_names(used, family)
+    second_names = _second_names(used, family.second_names(settings | heads))
     _compare(folder, entries, shapes, {place: each for place, each in used.items() if place not in second_names})
     _check_manifest(folder, {each.path.name for each in used.values()})
     weights, converted = _load(folder, entries, shapes, used, second_names)
@@ -83,7 +83,8 @@ def _read_config(folder: Path) -> tuple[Keys, Family]:
         known = ", ".join(FAMILIES)
         raise DataError(str(path), f"model_type = {kind!r} is unknown here", f"osnowa reads {known}")
     keys = Keys(values, str(path))
-    keys.must_be("tie_word_embeddings", True)
+    if "tie_embeddings" in FAMILIES[kind].fixed:
+        keys.must_be("tie_word_embeddings", FAMILIES[kind].fixed["tie_embeddings"])
     keys.must_be("quantization_config", None)
     keys.must_be("pruned_heads", None, {})
     return keys, FAMILIES[kind]
@@ -100,7 +101,7 @@ def _build(family: Family, settings: Mapping[str, object], where: str) -> ModelC
 # --- which tensors there are --------------------------------------------------------------------------------------
 
 
-def _find(folder: Path, family: Family) -> tuple[Held, list[Note]]:
+def _find(folder: Path, family: Family, second_names: Mapping[str, str]) -> tuple[Held, list[Note]]:
     """All tensors of the folder by file and by the name that they have in the class with all heads."""
     held: Held = {}
     renamed = []
@@ -115,27 +116,30 @@ def _find(folder: Path, family: Family) -> tuple[Held, list[Note]]:
             renamed.append(name)
         if place[1] not in family.derived:
             held[place] = stored
-    for one, other in family.aliases.items():
+    for one, other in second_names.items():
         if (MODEL_FILE, one) in held and (MODEL_FILE, other) not in held:
             held[MODEL_FILE, other] = held.pop((MODEL_FILE, one))
+    maybe = {name: held[MODEL_FILE, name] for name in family.silent_zeros if (MODEL_FILE, name) in held}
+    for name, numbers in read_tensors(maybe):
+        if not bool(numbers.any()):
+            del held[MODEL_FILE, name]
     if family.extra_file and (folder / family.extra_file).is_file():
         held |= {(family.extra_file, name): each for name, each in declared(folder / family.extra_file).items()}
     notes = [Note("renamed", f"{folder}: tensors with other spellings of their names", tuple(renamed))]
     return held, notes if renamed else []
 
 
-def _drop_left_outs(held: Held, config: ModelConfig) -> tuple[Held, list[Note]]:
-    """Without the heads of fine-tuned classes, and without a pooler that no next-sentence head listens to."""
-    unused = (*_TASK_HEADS, *(() if config.next_sentence else ("bert.pooler.",)))
-    left_out = {place for place in held if place[1].startswith(unused)}
+def _drop_left_outs(held: Held, unused: tuple[str, ...]) -> tuple[Held, list[Note]]:
+    """Without the heads of fine-tuned classes, and without what begins with a name in `unused`."""
+    left_out = {place for place in held if place[1].startswith((*_TASK_HEADS, *unused))}
     used = {place: each for place, each in held.items() if place not in left_out}
     names = tuple(sorted(name for _, name in left_out))
     return used, [Note("left-out", "heads that osnowa has no place for were left out", names)] if names else []
 
 
-def _second_names(held: Held, family: Family) -> dict[Place, Place]:
+def _second_names(held: Held, names: Mapping[str, str]) -> dict[Place, Place]:
     """Tensors that must be equal to another one, because a class stores them under two names."""
-    pairs = {(MODEL_FILE, one): (MODEL_FILE, other) for one, other in family.aliases.items()}
+    pairs = {(MODEL_FILE, one): (MODEL_FILE, other) for one, other in names.items()}
     return {one: other for one, other in pairs.items() if one in held}
 
 
@@ -157,6 +161,8 @@ def _compare(folder: Path, entries: list[Entry], shapes: Shapes, held: Held) -> 
 def _stacked(entry: Entry, shapes: Shapes) -> tuple[int, ...]:
     """The shape of our tensors one below the other."""
     parts = [shapes[name] for name in entry.ours]
+    if entry.row:
+        return (1, *parts[0])
     return (sum(part[0] for part in parts), *parts[0][1:])
 
 
@@ -178,6 +184,7 @@ def _load(
     for entry in entries:
         sizes = [shapes[name][0] for name in entry.ours]
         whole = read.pop(f"{entry.file}/{entry.theirs}")
+        whole = whole[0] if entry.row else whole
         parts = [whole] if len(sizes) == 1 else [part.clone() for part in torch.split(whole, sizes)]
         weights |= dict(zip(entry.ours, parts, strict=True))
     kinds = sorted({each.kind for each in held.values()} - {"F32"})

@@ -34,7 +34,8 @@ def write_folder(
         SettingsError: no class has this shape, or the tokenizer has more entries than the model; nothing was written.
         StorageError, CannotCreateError
     """
-    family = choose_family(config)
+    family = choose_family(config, tokenizer.pad)
+    ids = SpecialIds(tokenizer.pad, tokenizer.cls, tokenizer.sep)
     if tokenizer.vocab_size > config.vocab_size:
         raise SettingsError(
             f"model.vocab_size = {config.vocab_size}",
@@ -47,17 +48,21 @@ def write_folder(
     tensors: dict[str, dict[str, Tensor]] = {}
     for entry in family.entries(config, shapes):
         parts = [weights[name].detach().to("cpu", torch.float32) for name in entry.ours]
-        tensors.setdefault(entry.file, {})[entry.theirs] = parts[0] if len(parts) == 1 else torch.cat(parts)
+        whole = parts[0] if len(parts) == 1 else torch.cat(parts)
+        tensors.setdefault(entry.file, {})[entry.theirs] = whole[None] if entry.row else whole
     settings = {
         "architectures": [family.class_name(config)],
         "model_type": family.model_type,
         "dtype": "float32",
-        **family.write_settings(config, SpecialIds(tokenizer.pad, tokenizer.cls, tokenizer.sep)),
+        **family.write_settings(config, ids),
     }
+    generation = family.write_generation(ids)
     companion = tokenizer_config(tokenizer, max_length=config.max_positions, segments=config.num_segments > 1)
     for name, group in tensors.items():
         files.save_tensors(folder / name, group)
     files.write_json(folder / "config.json", settings)
+    if generation:
+        files.write_json(folder / "generation_config.json", generation)
     files.write(folder / TOKENIZER_FILE, tokenizer.to_bytes())
     files.write_json(folder / "tokenizer_config.json", companion)
     files.write_json(folder / "special_tokens_map.json", special_tokens_map(tokenizer))
