@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -26,9 +27,9 @@ def shrink(preset: str, **changes: object) -> ModelConfig:
     """The preset's architecture with small numbers in the place of large ones; what follows from a size follows."""
     published = ModelConfig.read("model", resolve(preset).sections["model"])
     layers, heads = max(3, len(published.windows)), min(published.num_heads, 4)
-    d_model = 8 * heads
+    d_model: int = 8 * heads
     plain = published.head_width * published.num_heads == published.d_model
-    small: dict[str, object] = {
+    small: dict[str, Any] = {
         "vocab_size": VOCABULARY,
         "max_positions": LENGTH,
         "encoder_layers": min(published.encoder_layers, layers),
@@ -44,7 +45,7 @@ def shrink(preset: str, **changes: object) -> ModelConfig:
     if published.rotary_stretch is not None:
         small["rotary_stretch"] = (*published.rotary_stretch[:3], 16.0)
     if published.attention_scale == published.head_width**-0.5:
-        small["attention_scale"] = (small["d_head"] or 8) ** -0.5
+        small["attention_scale"] = (8 if plain else 12) ** -0.5
     for name in ("embedding_scale", "logit_scale"):
         power = {published.d_model**0.5: 0.5, published.d_model**-0.5: -0.5}.get(getattr(published, name))
         small |= {} if power is None else {name: d_model**power}
@@ -97,12 +98,16 @@ def target_of(config: ModelConfig, tokens: Tensor) -> Tensor:
     return (tokens + 1) % config.vocab_size
 
 
-def as_theirs(config: ModelConfig, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our tensors (weights or gradients) under the names that Hugging Face has for them, without the extra file."""
+def as_theirs(config: ModelConfig, tensors: dict[str, Tensor], names: Collection[str] = ()) -> dict[str, Tensor]:
+    """Our tensors (weights or gradients) under the names that Hugging Face has for them, without the extra file.
+
+    `names` are those of their own model, where these are not those of its files.
+    """
     family = choose_family(config)
-    entries = family.entries(config, parameter_shapes(config))
+    present = {family.rename(name): name for name in names}
+    entries = family.entries(config, parameter_shapes(config), present.keys())
     return {
-        entry.theirs: torch.cat([tensors[name] for name in entry.ours])
+        present.get(entry.theirs, entry.theirs): entry.pack(tensors)
         for entry in entries
         if entry.file != family.extra_file
     }

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from osnowa import files
 from osnowa.errors import DamagedError, DataError, InputMissingError, SettingsError
+from osnowa.exchange.entry import MODEL_FILE, Entry, Shapes, unpack_all
 from osnowa.exchange.families import FAMILIES
-from osnowa.exchange.family import MODEL_FILE, Entry, Family, Shapes, parameter_shapes
+from osnowa.exchange.family import Family, SpecialIds, parameter_shapes
 from osnowa.exchange.keys import Keys
 from osnowa.exchange.notes import Note
 from osnowa.exchange.tensor_files import Stored, declared, find_tensors, read_tensors, unreadable_kinds
@@ -24,7 +25,7 @@ CONFIG_FILE = "config.json"
 # What torch's own wrappers put before every name.
 _WRAPPERS = ("module.", "_orig_mod.")
 # Heads of fine-tuned classes, which our models have no place for.
-_TASK_HEADS = ("classifier.", "qa_outputs.", "score.")
+_TASK_HEADS = ("classifier.", "qa_outputs.", "score.", "multiple_choice_head.")
 _LONGEST_LIST = 12  # names in one message
 Place = tuple[str, str]  # file and tensor name
 Held = dict[Place, Stored]
@@ -37,6 +38,7 @@ class Imported(NamedTuple):
     weights: dict[str, Tensor]
     tokenizer: Tokenizer | None
     notes: tuple[Note, ...]
+    ids: SpecialIds = SpecialIds(None, None, None)  # as config.json names them
 
     @property
     def masked_head(self) -> bool:
@@ -56,18 +58,19 @@ def read_folder(folder: Path) -> Imported:
     settings, more = family.read_settings(keys)
     held, notes = _find(folder, family, family.second_names(settings))
     heads, about_heads = family.read_heads(held, str(folder))
+    ids = _read_ids(keys, settings.get("vocab_size"))
     keys.check()
     config = _build(family, settings | heads, keys.where)
     used, left_out = _drop_left_outs(held, family.unused(config))
     shapes = parameter_shapes(config)
-    entries = family.entries(config, shapes)
+    entries = family.entries(config, shapes, {name for _, name in used})
     second_names = _second_names(used, family.second_names(settings | heads))
     _compare(folder, entries, shapes, {place: each for place, each in used.items() if place not in second_names})
     _check_manifest(folder, {each.path.name for each in used.values()})
     weights, converted = _load(folder, entries, shapes, used, second_names)
     tokenizer, about_tokenizer = _read_tokenizer(folder, config)
     every = [*keys.notes(), *notes, *more, *about_heads, *left_out, *converted, *about_tokenizer]
-    return Imported(config, weights, tokenizer, tuple(every))
+    return Imported(config, weights, tokenizer, tuple(every), ids)
 
 
 # --- settings -----------------------------------------------------------------------------------------------------
@@ -88,6 +91,13 @@ def _read_config(folder: Path) -> tuple[Keys, Family]:
     keys.must_be("quantization_config", None)
     keys.must_be("pruned_heads", None, {})
     return keys, FAMILIES[kind]
+
+
+def _read_ids(keys: Keys, vocab_size: object) -> SpecialIds:
+    """The ids of padding, begin and end; those of classification and separation where there are no others."""
+    below = vocab_size if isinstance(vocab_size, int) else 0
+    pad, bos, eos, cls, sep = (keys.token_id(f"{name}_token_id", below) for name in ("pad", "bos", "eos", "cls", "sep"))
+    return SpecialIds(pad, cls if bos is None else bos, sep if eos is None else eos)
 
 
 def _build(family: Family, settings: Mapping[str, object], where: str) -> ModelConfig:
@@ -114,7 +124,7 @@ def _find(folder: Path, family: Family, second_names: Mapping[str, str]) -> tupl
             raise DataError(str(stored.path), f"{held[place].name} and {name} are the same tensor", "remove one")
         if place[1] != name:
             renamed.append(name)
-        if place[1] not in family.derived:
+        if not place[1].endswith(family.derived):
             held[place] = stored
     for one, other in second_names.items():
         if (MODEL_FILE, one) in held and (MODEL_FILE, other) not in held:
@@ -145,7 +155,7 @@ def _second_names(held: Held, names: Mapping[str, str]) -> dict[Place, Place]:
 
 def _compare(folder: Path, entries: list[Entry], shapes: Shapes, held: Held) -> None:
     """Raises DataError: every tensor that is missing, unexpected, of another shape or of another kind of number."""
-    wanted = {(entry.file, entry.theirs): _stacked(entry, shapes) for entry in entries}
+    wanted = {(entry.file, entry.theirs): entry.shape(shapes) for entry in entries}
     wrong = [f"{name} is missing" for _, name in sorted(wanted.keys() - held.keys())]
     wrong += [f"{name} is unexpected" for _, name in sorted(held.keys() - wanted.keys())]
     for place in sorted(wanted.keys() & held.keys()):
@@ -156,14 +166,6 @@ def _compare(folder: Path, entries: list[Entry], shapes: Shapes, held: Held) -> 
         more = f" and {len(wrong) - _LONGEST_LIST} more" if len(wrong) > _LONGEST_LIST else ""
         listed = ", ".join(wrong[:_LONGEST_LIST])
         raise DataError(str(folder), f"tensors and {CONFIG_FILE} do not agree: {listed}{more}", "nothing was loaded")
-
-
-def _stacked(entry: Entry, shapes: Shapes) -> tuple[int, ...]:
-    """The shape of our tensors one below the other."""
-    parts = [shapes[name] for name in entry.ours]
-    if entry.row:
-        return (1, *parts[0])
-    return (sum(part[0] for part in parts), *parts[0][1:])
 
 
 # --- their numbers ------------------------------------------------------------------------------------------------
@@ -180,16 +182,11 @@ def _load(
     for one, other in second_names.items():
         if not torch.equal(read["/".join(one)], read["/".join(other)]):
             raise DataError(str(folder), f"{one[1]} is not equal to {other[1]}", "osnowa ties these two")
-    weights: dict[str, Tensor] = {}
-    for entry in entries:
-        sizes = [shapes[name][0] for name in entry.ours]
-        whole = read.pop(f"{entry.file}/{entry.theirs}")
-        whole = whole[0] if entry.row else whole
-        parts = [whole] if len(sizes) == 1 else [part.clone() for part in torch.split(whole, sizes)]
-        weights |= dict(zip(entry.ours, parts, strict=True))
+    by_entry = {f"{entry.file}/{entry.theirs}": entry for entry in entries}
+    weights = unpack_all(by_entry, read, shapes)
     kinds = sorted({each.kind for each in held.values()} - {"F32"})
     note = Note("converted", f"{folder}: weights were converted to float32", tuple(kinds))
-    return {name: weights[name] for name in shapes}, [note] if kinds else []
+    return weights, [note] if kinds else []
 
 
 def _place(key: str) -> Place:
