@@ -33,7 +33,6 @@ class Bert(Family):
         "norm": "layernorm",
         "norm_bias": True,
         "input_norm": True,
-        "windows": (None,),
         "attention_bias": True,
         "feed_forward": "mlp",
         "feed_forward_bias": True,
@@ -47,9 +46,14 @@ class Bert(Family):
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
     derived = ("bert.embeddings.position_ids",)
+    free = frozenset(["next_sentence"])
 
     def class_name(self, config: ModelConfig) -> str:
         return "BertForPreTraining" if config.next_sentence else "BertForMaskedLM"
+
+    def unused(self, config: ModelConfig) -> tuple[str, ...]:
+        """A pooler that no next-sentence head listens to."""
+        return () if config.next_sentence else ("bert.pooler.",)
 
     def further_misfits(self, config: ModelConfig) -> list[str]:
         return [] if config.num_segments else ["num_segments = 1 or more instead of 0"]
