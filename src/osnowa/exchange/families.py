@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from osnowa.errors import SettingsError
+from osnowa.exchange.bart import Bart
 from osnowa.exchange.bert import Bert
 from osnowa.exchange.family import Family
+from osnowa.exchange.marian import Marian
 from osnowa.exchange.modernbert import ModernBert
+from osnowa.exchange.roberta import Roberta
+from osnowa.exchange.t5 import T5
 from osnowa.model import ModelConfig
 
-FAMILIES: dict[str, Family] = {family.model_type: family for family in (Bert(), ModernBert())}
+FAMILIES: dict[str, Family] = {
+    family.model_type: family for family in (Bert(), Roberta(), ModernBert(), T5(), Bart(), Marian())
+}
 
 
 def choose_family(config: ModelConfig, pad: int = 0) -> Family:
