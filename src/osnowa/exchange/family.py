@@ -154,6 +154,26 @@ class Family(ABC):
         return found
 
 
+def generation_ids(ids: SpecialIds) -> Values:
+    """What an encoder-decoder's generation_config.json says."""
+    return {
+        "pad_token_id": ids.pad,
+        "bos_token_id": ids.bos,
+        "eos_token_id": ids.eos,
+        "decoder_start_token_id": ids.bos,
+    }
+
+
+def encoder_decoder_ids(ids: SpecialIds) -> Values:
+    """The same in config.json, where some classes force tokens unless they are told not to."""
+    return {
+        "is_encoder_decoder": True,
+        **generation_ids(ids),
+        "forced_bos_token_id": None,
+        "forced_eos_token_id": None,
+    }
+
+
 def parameter_shapes(config: ModelConfig) -> Shapes:
     """The shape of each of our parameters by name, without making a single number."""
     with torch.device("meta"):
