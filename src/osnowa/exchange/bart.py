@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 from osnowa.exchange.bert import ACTIVATION_NAMES, ACTIVATIONS
@@ -129,10 +129,10 @@ class Bart(Family):
                 pairs += _block(f"model.{stack}.layers.{layer}", f"{stack}.blocks.{layer}", cross=stack == "decoder")
         return [(theirs, (ours,), MODEL_FILE) for theirs, ours in pairs]
 
-    def entries(self, config: ModelConfig, shapes: Shapes) -> list[Entry]:
+    def entries(self, config: ModelConfig, shapes: Shapes, present: Collection[str] = ()) -> list[Entry]:
         """The bias of the logits is a buffer of one row there."""
         bias = "head.projection.bias"
-        others = super().entries(config, {name: shape for name, shape in shapes.items() if name != bias})
+        others = super().entries(config, {name: shape for name, shape in shapes.items() if name != bias}, present)
         return [*others, Entry(HEAD_BIAS, (bias,), row=True)] if bias in shapes else others
 
 

@@ -28,7 +28,7 @@ class Roberta(Bert):
     def class_name(self, config: ModelConfig) -> str:
         return "RobertaForMaskedLM"
 
-    def id_misfits(self, config: ModelConfig, pad: int) -> list[str]:
+    def id_misfits(self, config: ModelConfig, pad: int | None) -> list[str]:
         wanted = pad + 1
         if config.position_offset == wanted:
             return []
