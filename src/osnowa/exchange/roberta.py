@@ -29,6 +29,8 @@ class Roberta(Bert):
         return "RobertaForMaskedLM"
 
     def id_misfits(self, config: ModelConfig, pad: int | None) -> list[str]:
+        if pad is None:
+            return ["a padding token (positions are counted from its id)"]
         wanted = pad + 1
         if config.position_offset == wanted:
             return []

@@ -87,6 +87,13 @@ class Monitor:
         self.screen.say(f"step {step:,}  held-out: {spoken}")
         self._rest(step)
 
+    def continued(self, step: int, text: str, continuation: str, answer: str | None = None) -> None:
+        """What the model says after, or in answer to, the fixed prompt `text`; `answer` is what stands in the corpus."""
+        known = {} if answer is None else {"answer": answer}
+        self._write("probe", step, {"text": text, **known, "continuation": continuation}, text)
+        self.screen.say(f"step {step:,}  {text}  →  {continuation}")
+        self._rest(step)
+
     def probe(
         self, step: int, text: str, masks: Sequence[Sequence[Mapping[str, Any]]], answer: str | None = None
     ) -> None:
