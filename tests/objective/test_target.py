@@ -81,7 +81,7 @@ def test_a_decoder_reads_the_source_whole_and_is_asked_for_the_target() -> None:
     assert batch.source is None
     assert batch.tokens.tolist() == [[TEXT, TEXT + 1, END, BEGIN, TEXT + 2, TEXT + 3, 0, 0]]
     assert batch.layout.prefix is not None
-    assert batch.layout.prefix.tolist() == [[True, True, True, False, False, False, False, False]]
+    assert batch.layout.prefix.tolist() == [[True, True, True, True, False, False, False, False]]
     assert batch.selected.tolist() == [3, 4, 5]
     assert batch.labels.tolist() == [TEXT + 2, TEXT + 3, END]
 

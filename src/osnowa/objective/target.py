@@ -29,7 +29,7 @@ QUARTER = 0.25
 class Target(Objective):
     """An encoder-decoder reads the source and says the target; a decoder reads both, one behind the other.
 
-    A decoder's row is source, [begin], target: it is asked for the target only, and all tokens of the source see each
+    A decoder's row is source, [begin], target: it is asked for the target only, and the tokens up to [begin] see each
     other. A text that goes on in its document has no end that could be asked for where the target is how it goes on.
     """
 
@@ -148,7 +148,7 @@ class Target(Objective):
             rows,
             -1,
         )[0]
-        prefix = pack([[np.repeat([1, 0], [len(s), len(t)]) for s, t, _ in row] for row in per_row], rows, 0)[0]
+        prefix = pack([[np.repeat([1, 0], [len(s) + 1, len(t) - 1]) for s, t, _ in row] for row in per_row], rows, 0)[0]
         layout = Layout(shown[1].positions, shown[1].document_ids, prefix.bool())
         return _batch((shown[0], layout), asked, None)
 

@@ -16,7 +16,7 @@ from osnowa.runs.facts import run_facts
 from osnowa.runs.given_text import prepared_text
 from osnowa.runs.model import Model, load
 from osnowa.runs.prepare import check_target
-from osnowa.runs.probes import as_masks, choose_probes
+from osnowa.runs.probes import as_masks, choose_probes, go_on
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.report import write_report
 from osnowa.runs.run_folder import RunFolder
@@ -142,9 +142,7 @@ class Asking:
     def __init__(self, opened: RunFolder, trainer: Trainer, monitor: Monitor) -> None:
         self.opened, self.trainer, self.monitor = opened, trainer, monitor
         self.tokenizer = opened.prepared.tokenizer
-        self.probes = choose_probes(
-            opened.prepared.store.held_out, self.tokenizer, NUM_PROBES, opened.recipe.data.row_length
-        )
+        self.probes = choose_probes(opened.recipe, opened.prepared.store.held_out, self.tokenizer, NUM_PROBES)
         self.last: HeldOutResult | None = None
 
     def __call__(self, step: int, result: HeldOutResult) -> None:
@@ -153,8 +151,12 @@ class Asking:
             self.opened.record["untrained"] = result.as_dict()
         self.trainer.model.eval()
         for probe in self.probes:
-            answer = fill(self.trainer.model, self.tokenizer, probe.text, 5)
-            self.monitor.probe(step, probe.text, as_masks(answer.masks), answer=probe.answer)
+            if self.opened.recipe.objective.question == "hidden":
+                answer = fill(self.trainer.model, self.tokenizer, probe.text, 5)
+                self.monitor.probe(step, probe.text, as_masks(answer.masks), answer=probe.answer)
+            else:
+                said = go_on(self.trainer.model, self.tokenizer, probe, self.opened.recipe)
+                self.monitor.continued(step, probe.text, said, answer=probe.answer)
         self.trainer.model.train()
         if step == 0:
             self.compare(result.token_loss, self.opened.workshop.baselines.expected_initial_loss)

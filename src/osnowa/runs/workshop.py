@@ -17,6 +17,7 @@ from osnowa.runs.prepare import Prepared, check_rows
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.rows import objective_of, sequence_of
 from osnowa.train.budget import StepPlan
+from osnowa.train.config import TrainingConfig
 from osnowa.train.evaluation import HELD_OUT_SEED, Baselines, HeldOut, count_labels, count_tokens
 from osnowa.train.loop import Trainer
 
@@ -75,7 +76,7 @@ class Workshop:
             self.objective(seed),
             self.rows,
             self.held_out,
-            self.recipe.training,
+            self.training(plan),
             steps=plan.steps,
             warmup=plan.warmup,
             seed=seed,
@@ -83,6 +84,11 @@ class Workshop:
             dtype=machine.dtype,
             micro_rows=machine.micro_rows,
         )
+
+    def training(self, plan: StepPlan) -> TrainingConfig:
+        """The recipe's settings, with as many looks at held-out text as the plan has time for."""
+        config = self.recipe.training
+        return config if plan.evaluations is None else config.changed(evaluations=plan.evaluations)
 
     @cached_property
     def account(self) -> Accounting:
