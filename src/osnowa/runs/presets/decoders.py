@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from osnowa.runs.presets.preset import Family, Preset, Sections, gated_width, small_presets
+from collections.abc import Callable
+
+from osnowa.runs.presets.preset import SMALL_SIZES, Family, Preset, Sections, gated_width, small_presets
 
 _GPT1: Sections = {  # Radford et al. 2018
     "model": {
@@ -199,34 +201,71 @@ def _small_mixed(layers: int, d_model: int) -> dict[str, object]:
     return {**shape, "windows": [64, None], "rotary_bases": [1e4, 1e6]}
 
 
-_GPT3_SIZES = (  # table 2.1, as printed: name, layers, width, heads, width of a head, batch in millions of tokens, rate
-    ("medium-350m", 24, 1024, 16, 64, 0.5, 3e-4),
-    ("large-760m", 24, 1536, 16, 96, 0.5, 2.5e-4),
-    ("1.3b", 24, 2048, 24, 128, 1.0, 2e-4),
-    ("2.7b", 32, 2560, 32, 80, 1.0, 1.6e-4),
-    ("6.7b", 32, 4096, 32, 128, 2.0, 1.2e-4),
-    ("13b", 40, 5140, 40, 128, 2.0, 1e-4),
-    ("175b", 96, 12_288, 96, 128, 3.2, 0.6e-4),
+# Parameters of the small sizes: tiny, mini, small, medium.
+_SMALL: dict[str, tuple[int, int, int, int]] = {
+    "gpt1": (4_656_384, 11_678_720, 29_648_896, 42_258_432),
+    "gpt2": (4_722_176, 11_810_304, 29_912_064, 42_521_600),
+    "gpt3": (4_853_248, 12_072_448, 30_436_352, 43_045_888),
+    "llama": (8_766_080, 19_990_784, 46_010_880, 58_466_816),
+    "llama2": (8_766_080, 19_990_784, 46_010_880, 58_466_816),
+    "llama3": (8_733_312, 19_728_640, 44_962_304, 56_369_664),
+    "mistral": (8_733_312, 19_728_640, 44_962_304, 56_369_664),
+    "mixtral": (8_980_096, 21_895_424, 53_228_032, 72_901_120),
+    "gemma": (4_539_008, 11_208_960, 27_398_656, 38_019_584),
+    "gemma2": (4_539_520, 11_342_080, 28_189_184, 39_600_640),
+    "gemma3": (4_539_776, 11_211_520, 27_403_264, 38_028_800),
+}
+
+_GPT3_SIZES = (  # table 2.1, as printed: name, layers, width, heads, width of a head, batch in millions of tokens,
+    # rate; and the parameters, as counted here
+    ("medium-350m", 24, 1024, 16, 64, 0.5, 3e-4, 355_871_744),
+    ("large-760m", 24, 1536, 16, 96, 0.5, 2.5e-4, 760_300_032),
+    ("1.3b", 24, 2048, 24, 128, 1.0, 2e-4, 1_517_123_584),
+    ("2.7b", 32, 2560, 32, 80, 1.0, 1.6e-4, 2_651_553_280),
+    ("6.7b", 32, 4096, 32, 128, 2.0, 1.2e-4, 6_658_404_352),
+    ("13b", 40, 5140, 40, 128, 2.0, 1e-4, 12_936_488_380),
+    ("175b", 96, 12_288, 96, 128, 3.2, 0.6e-4, 174_604_259_328),
 )
+
+
+def _sizes(family: str, ancestor: str, shape: Callable[[int, int], dict[str, object]]) -> tuple[Preset, ...]:
+    """The small sizes with their counts."""
+    return small_presets(family, ancestor, shape, dict(zip(SMALL_SIZES, _SMALL[family], strict=True)), row_length=256)
+
 
 FAMILIES = (
     Family(
         "gpt1",
         "base",
         (
-            Preset("gpt1-base", None, _GPT1, None, "post-norm, learned positions (Radford et al. 2018)"),
-            *small_presets("gpt1", "gpt1-base", _small_plain, {}, row_length=256),
+            Preset("gpt1-base", None, _GPT1, 116_534_784, "post-norm, learned positions (Radford et al. 2018)"),
+            *_sizes("gpt1", "gpt1-base", _small_plain),
         ),
     ),
     Family(
         "gpt2",
         "124m",
         (
-            Preset("gpt2-124m", "gpt1-base", _GPT2, None, "pre-norm (Radford et al. 2019)"),
-            Preset("gpt2-355m", "gpt2-124m", {"model": _gpt(24, 1024, 16), "training": {"learning_rate": 3e-4}}),
-            Preset("gpt2-774m", "gpt2-124m", {"model": _gpt(36, 1280, 20), "training": {"learning_rate": 2.5e-4}}),
-            Preset("gpt2-1.5b", "gpt2-124m", {"model": _gpt(48, 1600, 25), "training": {"learning_rate": 2e-4}}),
-            *small_presets("gpt2", "gpt2-124m", _small_plain, {}, row_length=256),
+            Preset("gpt2-124m", "gpt1-base", _GPT2, 124_439_808, "pre-norm (Radford et al. 2019)"),
+            Preset(
+                "gpt2-355m",
+                "gpt2-124m",
+                {"model": _gpt(24, 1024, 16), "training": {"learning_rate": 3e-4}},
+                354_823_168,
+            ),
+            Preset(
+                "gpt2-774m",
+                "gpt2-124m",
+                {"model": _gpt(36, 1280, 20), "training": {"learning_rate": 2.5e-4}},
+                774_030_080,
+            ),
+            Preset(
+                "gpt2-1.5b",
+                "gpt2-124m",
+                {"model": _gpt(48, 1600, 25), "training": {"learning_rate": 2e-4}},
+                1_557_611_200,
+            ),
+            *_sizes("gpt2", "gpt2-124m", _small_plain),
         ),
     ),
     Family(
@@ -237,7 +276,7 @@ FAMILIES = (
                 "gpt3-125m",
                 "gpt2-124m",
                 _GPT3,
-                None,
+                125_226_240,
                 "dense and banded attention in turn (Brown et al. 2020); no published class holds it, so its folder is "
                 "osnowa's own; the band of 256 is not from the paper",
             ),
@@ -249,31 +288,54 @@ FAMILIES = (
                         "model": _gpt(layers, d_model, heads, d_head),
                         "training": {"learning_rate": rate, "batch_rows": round(batch * 1e6 / 2048)},
                     },
+                    parameters,
                 )
-                for name, layers, d_model, heads, d_head, batch, rate in _GPT3_SIZES
+                for name, layers, d_model, heads, d_head, batch, rate, parameters in _GPT3_SIZES
             ),
-            *small_presets("gpt3", "gpt3-125m", _small_banded, {}, row_length=256),
+            *_sizes("gpt3", "gpt3-125m", _small_banded),
         ),
     ),
     Family(
         "llama",
         "7b",
         (
-            Preset("llama-7b", "gpt2-124m", _LLAMA, None, "rotary, RMSNorm, gated, no biases (Touvron et al. 2023)"),
-            Preset("llama-13b", "llama-7b", _llama(40, 5120, 40, 13_824)),
-            Preset("llama-33b", "llama-7b", {**_llama(60, 6656, 52, 17_920), "training": {"learning_rate": 1.5e-4}}),
-            Preset("llama-65b", "llama-7b", {**_llama(80, 8192, 64, 22_016), "training": {"learning_rate": 1.5e-4}}),
-            *small_presets("llama", "llama-7b", _small_gated, {}, row_length=256),
+            Preset(
+                "llama-7b",
+                "gpt2-124m",
+                _LLAMA,
+                6_738_415_616,
+                "rotary, RMSNorm, gated, no biases (Touvron et al. 2023)",
+            ),
+            Preset("llama-13b", "llama-7b", _llama(40, 5120, 40, 13_824), 13_015_864_320),
+            Preset(
+                "llama-33b",
+                "llama-7b",
+                {**_llama(60, 6656, 52, 17_920), "training": {"learning_rate": 1.5e-4}},
+                32_528_943_616,
+            ),
+            Preset(
+                "llama-65b",
+                "llama-7b",
+                {**_llama(80, 8192, 64, 22_016), "training": {"learning_rate": 1.5e-4}},
+                65_285_660_672,
+            ),
+            *_sizes("llama", "llama-7b", _small_gated),
         ),
     ),
     Family(
         "llama2",
         "7b",
         (
-            Preset("llama2-7b", "llama-7b", {"model": {"max_positions": 4096, "norm_eps": 1e-5}}, None, "longer rows"),
-            Preset("llama2-13b", "llama2-7b", _llama(40, 5120, 40, 13_824)),
-            Preset("llama2-70b", "llama2-7b", _llama(80, 8192, 64, 28_672, num_kv_heads=8)),
-            *small_presets("llama2", "llama2-7b", _small_gated, {}, row_length=256),
+            Preset(
+                "llama2-7b",
+                "llama-7b",
+                {"model": {"max_positions": 4096, "norm_eps": 1e-5}},
+                6_738_415_616,
+                "longer rows",
+            ),
+            Preset("llama2-13b", "llama2-7b", _llama(40, 5120, 40, 13_824), 13_015_864_320),
+            Preset("llama2-70b", "llama2-7b", _llama(80, 8192, 64, 28_672, num_kv_heads=8), 68_976_648_192),
+            *_sizes("llama2", "llama2-7b", _small_gated),
         ),
     ),
     Family(
@@ -286,10 +348,10 @@ FAMILIES = (
                 _llama(
                     32, 4096, 32, 14_336, vocab_size=128_256, num_kv_heads=8, max_positions=8192, rotary_bases=[5e5]
                 ),
-                None,
+                8_030_261_248,
                 "grouped queries, a larger vocabulary (Llama Team 2024)",
             ),
-            Preset("llama3-70b", "llama3-8b", _llama(80, 8192, 64, 28_672)),
+            Preset("llama3-70b", "llama3-8b", _llama(80, 8192, 64, 28_672), 70_553_706_496),
             Preset(
                 "llama3-1b",
                 "llama3-8b",
@@ -302,19 +364,25 @@ FAMILIES = (
                     tie_embeddings=True,
                     rotary_stretch=[32.0, 1.0, 4.0, 8192.0],
                 ),
-                None,
+                1_235_814_400,
                 "release 3.2: rotations stretched to longer rows",
             ),
-            Preset("llama3-3b", "llama3-1b", _llama(28, 3072, 24, 8192)),
-            *small_presets("llama3", "llama3-8b", _small_grouped, {}, row_length=256),
+            Preset("llama3-3b", "llama3-1b", _llama(28, 3072, 24, 8192), 3_212_749_824),
+            *_sizes("llama3", "llama3-8b", _small_grouped),
         ),
     ),
     Family(
         "mistral",
         "7b",
         (
-            Preset("mistral-7b", "llama-7b", _MISTRAL, None, "grouped queries, a sliding window (Jiang et al. 2023)"),
-            *small_presets("mistral", "mistral-7b", _small_windowed, {}, row_length=256),
+            Preset(
+                "mistral-7b",
+                "llama-7b",
+                _MISTRAL,
+                7_241_732_096,
+                "grouped queries, a sliding window (Jiang et al. 2023)",
+            ),
+            *_sizes("mistral", "mistral-7b", _small_windowed),
         ),
     ),
     Family(
@@ -325,20 +393,26 @@ FAMILIES = (
                 "mixtral-8x7b",
                 "mistral-7b",
                 _MIXTRAL,
-                None,
+                46_702_792_704,
                 "each token through 2 of 8 experts (Jiang et al. 2024); stands here in place of GPT-4, whose "
                 "architecture is unpublished",
             ),
-            *small_presets("mixtral", "mixtral-8x7b", _small_experts, {}, row_length=256),
+            *_sizes("mixtral", "mixtral-8x7b", _small_experts),
         ),
     ),
     Family(
         "gemma",
         "2b",
         (
-            Preset("gemma-2b", "llama-7b", _GEMMA, None, "one key/value head, wide heads, scaled embeddings (2024)"),
-            Preset("gemma-7b", "gemma-2b", _gemma(28, 3072, 16, 16, 24_576)),
-            *small_presets("gemma", "gemma-2b", _small_scaled, {}, row_length=256),
+            Preset(
+                "gemma-2b",
+                "llama-7b",
+                _GEMMA,
+                2_506_172_416,
+                "one key/value head, wide heads, scaled embeddings (2024)",
+            ),
+            Preset("gemma-7b", "gemma-2b", _gemma(28, 3072, 16, 16, 24_576), 8_537_680_896),
+            *_sizes("gemma", "gemma-2b", _small_scaled),
         ),
     ),
     Family(
@@ -346,19 +420,34 @@ FAMILIES = (
         "2b",
         (
             Preset(
-                "gemma2-2b", "gemma-2b", _GEMMA2, None, "norms on both sides, windows in turn, capped scores (2024)"
+                "gemma2-2b",
+                "gemma-2b",
+                _GEMMA2,
+                2_614_341_888,
+                "norms on both sides, windows in turn, capped scores (2024)",
             ),
-            Preset("gemma2-9b", "gemma2-2b", _gemma(42, 3584, 16, 8, 14_336)),
-            Preset("gemma2-27b", "gemma2-2b", _gemma(46, 4608, 32, 16, 36_864, d_head=128, attention_scale=144**-0.5)),
-            *small_presets("gemma2", "gemma2-2b", _small_sandwich, {}, row_length=256),
+            Preset("gemma2-9b", "gemma2-2b", _gemma(42, 3584, 16, 8, 14_336), 9_241_705_984),
+            Preset(
+                "gemma2-27b",
+                "gemma2-2b",
+                _gemma(46, 4608, 32, 16, 36_864, d_head=128, attention_scale=144**-0.5),
+                27_227_128_320,
+            ),
+            *_sizes("gemma2", "gemma2-2b", _small_sandwich),
         ),
     ),
     Family(
         "gemma3",
         "270m",
         (
-            Preset("gemma3-270m", "gemma2-2b", _GEMMA3, None, "five windowed layers to one, normalised queries (2025)"),
-            Preset("gemma3-1b", "gemma3-270m", _gemma(26, 1152, 4, 1, 6912)),
+            Preset(
+                "gemma3-270m",
+                "gemma2-2b",
+                _GEMMA3,
+                268_098_176,
+                "five windowed layers to one, normalised queries (2025)",
+            ),
+            Preset("gemma3-1b", "gemma3-270m", _gemma(26, 1152, 4, 1, 6912), 999_885_952),
             Preset(
                 "gemma3-4b",
                 "gemma3-270m",
@@ -373,12 +462,17 @@ FAMILIES = (
                     windows=[1024, 1024, 1024, 1024, 1024, None],
                     rotary_factors=[1.0, 1.0, 1.0, 1.0, 1.0, 8.0],
                 ),
-                None,
+                3_880_263_168,
                 "the text part",
             ),
-            Preset("gemma3-12b", "gemma3-4b", _gemma(48, 3840, 16, 8, 15_360)),
-            Preset("gemma3-27b", "gemma3-4b", _gemma(62, 5376, 32, 16, 21_504, d_head=128, attention_scale=168**-0.5)),
-            *small_presets("gemma3", "gemma3-270m", _small_mixed, {}, row_length=256),
+            Preset("gemma3-12b", "gemma3-4b", _gemma(48, 3840, 16, 8, 15_360), 11_766_034_176),
+            Preset(
+                "gemma3-27b",
+                "gemma3-4b",
+                _gemma(62, 5376, 32, 16, 21_504, d_head=128, attention_scale=168**-0.5),
+                27_009_346_304,
+            ),
+            *_sizes("gemma3", "gemma3-270m", _small_mixed),
         ),
     ),
 )
