@@ -167,6 +167,12 @@ class Gemma3(Gemma2):
     def class_name(self, config: ModelConfig) -> str:
         return "Gemma3ForCausalLM"
 
+    def read_settings(self, keys: Keys) -> tuple[Values, list[Note]]:
+        """The class has a key for capped scores, and does not cap them."""
+        values, notes = super().read_settings(keys)
+        keys.must_be("attn_logit_softcapping", None)
+        return {**values, "attention_softcap": None}, notes
+
     def rotations(self, config: ModelConfig) -> dict[str, set[Rotation]]:
         """Those of the layers of each kind."""
         found: dict[str, set[Rotation]] = {FULL: set(), SLIDING: set()}

@@ -41,7 +41,7 @@ class _Gpt(Causal):
     free = DROPOUTS
     base = "transformer."
     # Causal masks that older versions stored.
-    derived = (".attn.bias", ".attn.masked_bias", "transformer.position_ids")
+    derived = (".attn.bias", ".attn.masked_bias", "position_ids")
     tokens: ClassVar[str]  # their names of the two embeddings
     positions: ClassVar[str]
     norm: ClassVar[str]  # where our norm stands

@@ -206,6 +206,12 @@ class ModelConfig(Settings):
                 "leave it 0",
             ),
             (
+                self.rotary_stretch is not None and not _can_stretch(*self.rotary_stretch),
+                f"model.rotary_stretch = {list(self.rotary_stretch or ())}",
+                "needs a factor and a length above 0, and a low bound from 0 below the high one",
+                "use 8, 1, 4, 8192",
+            ),
+            (
                 self.position_offset > 0 and self.position != "learned",
                 f"model.position_offset = {self.position_offset}",
                 f"has no effect with position = {self.position}",
@@ -219,3 +225,7 @@ class ModelConfig(Settings):
             ),
         )
         return [SettingsError(where, what, instead) for wrong, where, what, instead in rules if wrong]
+
+
+def _can_stretch(factor: float, low: float, high: float, length: float) -> bool:
+    return factor > 0 and 0 <= low < high and length > 0

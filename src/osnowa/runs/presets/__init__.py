@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from osnowa.errors import SettingsError
-from osnowa.runs.presets import decoders, encoder_decoders, encoders
+from osnowa.runs.presets import decoders, encoder_decoders, encoders, gated_decoders
 from osnowa.runs.presets.preset import Family, Preset, Sections
 from osnowa.settings import nearest
 
@@ -11,7 +11,9 @@ __all__ = ["DEFAULT", "FAMILIES", "PRESETS", "Family", "Preset", "Sections", "re
 
 DEFAULT = "encoder-mini"
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (*encoders.FAMILIES, *decoders.FAMILIES, *encoder_decoders.FAMILIES)
+    family.name: family
+    for module in (encoders, decoders, gated_decoders, encoder_decoders)
+    for family in module.FAMILIES
 }
 PRESETS: dict[str, Preset] = {preset.name: preset for family in FAMILIES.values() for preset in family.presets}
 

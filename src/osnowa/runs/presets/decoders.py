@@ -1,8 +1,10 @@
-"""Decoders: from the first generative pre-training to grouped queries, windows, and experts."""
+"""Decoders with learned positions: from the first generative pre-training to bands of attention."""
 
 from __future__ import annotations
 
-from osnowa.runs.presets.preset import Family, Preset, Sections, gated_width, small_presets
+from collections.abc import Callable, Sequence
+
+from osnowa.runs.presets.preset import SMALL_SIZES, Family, Preset, Sections, small_presets
 
 _GPT1: Sections = {  # Radford et al. 2018
     "model": {
@@ -49,98 +51,6 @@ _GPT3: Sections = {
     "training": {"learning_rate": 6e-4, "batch_rows": 256, "warmup_share": 0.00125},
 }
 
-_LLAMA: Sections = {  # Touvron et al. 2023
-    "model": {
-        "vocab_size": 32_000,
-        "decoder_layers": 32,
-        "d_model": 4096,
-        "d_ff": 11_008,
-        "num_heads": 32,
-        "max_positions": 2048,
-        "position": "rotary",
-        "norm": "rmsnorm",
-        "norm_eps": 1e-6,
-        "feed_forward": "glu",
-        "activation": "silu",
-        "attention_bias": False,
-        "feed_forward_bias": False,
-        "tie_embeddings": False,
-        "dropout": 0.0,
-    },
-    "tokenizer": {"split": "llama-bpe"},
-    "data": {"row_length": 2048},
-    "training": {"learning_rate": 3e-4, "batch_rows": 2048, "warmup_share": 0.008},
-}
-
-_MISTRAL: Sections = {  # Jiang et al. 2023
-    "model": {"d_ff": 14_336, "num_kv_heads": 8, "windows": [4096], "max_positions": 32_768, "norm_eps": 1e-5},
-    "data": {"row_length": 8192},
-    "training": {"batch_rows": 512},
-}
-
-_MIXTRAL: Sections = {  # Jiang et al. 2024
-    "model": {
-        "windows": [None],
-        "rotary_bases": [1e6],
-        "num_experts": 8,
-        "experts_per_token": 2,
-        "balance_weight": 0.02,
-    },
-}
-
-_GEMMA: Sections = {  # Gemma Team 2024
-    "model": {
-        "vocab_size": 256_000,
-        "decoder_layers": 18,
-        "d_model": 2048,
-        "d_ff": 16_384,
-        "num_heads": 8,
-        "num_kv_heads": 1,
-        "d_head": 256,
-        "max_positions": 8192,
-        "activation": "gelu_tanh",
-        "norm_eps": 1e-6,
-        "norm_offset": True,
-        "embedding_scale": 2048**0.5,
-        "tie_embeddings": True,
-    },
-    "data": {"row_length": 8192},
-    "training": {"batch_rows": 512},
-}
-
-_GEMMA2: Sections = {  # Gemma Team 2024b: norms before and after, windows in every second layer, capped scores
-    "model": {
-        "decoder_layers": 26,
-        "d_model": 2304,
-        "d_ff": 9216,
-        "num_kv_heads": 4,
-        "embedding_scale": 2304**0.5,
-        "norm_placement": "sandwich",
-        "windows": [4096, None],
-        "attention_scale": 256**-0.5,
-        "attention_softcap": 50.0,
-        "logit_softcap": 30.0,
-    },
-}
-
-_GEMMA3: Sections = {  # Gemma Team 2025: five layers with a window for one without, normalised queries and keys
-    "model": {
-        "vocab_size": 262_144,
-        "decoder_layers": 18,
-        "d_model": 640,
-        "d_ff": 2048,
-        "num_heads": 4,
-        "num_kv_heads": 1,
-        "max_positions": 32_768,
-        "embedding_scale": 640**0.5,
-        "windows": [512, 512, 512, 512, 512, None],
-        "rotary_bases": [1e4, 1e4, 1e4, 1e4, 1e4, 1e6],
-        "attention_softcap": None,
-        "logit_softcap": None,
-        "qk_norm": True,
-    },
-}
-
 
 def _gpt(layers: int, d_model: int, heads: int, d_head: int | None = None) -> dict[str, object]:
     shape: dict[str, object] = {
@@ -152,15 +62,6 @@ def _gpt(layers: int, d_model: int, heads: int, d_head: int | None = None) -> di
     return shape if d_head is None else {**shape, "d_head": d_head}
 
 
-def _llama(layers: int, d_model: int, heads: int, d_ff: int, **others: object) -> Sections:
-    return {"model": {"decoder_layers": layers, "d_model": d_model, "num_heads": heads, "d_ff": d_ff, **others}}
-
-
-def _gemma(layers: int, d_model: int, heads: int, kv_heads: int, d_ff: int, **others: object) -> Sections:
-    scale = {"num_kv_heads": kv_heads, "embedding_scale": d_model**0.5}
-    return _llama(layers, d_model, heads, d_ff, **scale, **others)
-
-
 def _small_plain(layers: int, d_model: int) -> dict[str, object]:
     return {"decoder_layers": layers, "d_ff": 4 * d_model, "dropout": 0.0}
 
@@ -169,64 +70,59 @@ def _small_banded(layers: int, d_model: int) -> dict[str, object]:
     return {**_small_plain(layers, d_model), "windows": [None, 64]}
 
 
-def _small_gated(layers: int, d_model: int) -> dict[str, object]:
-    return {"decoder_layers": layers, "d_ff": gated_width(d_model)}
-
-
-def _small_grouped(layers: int, d_model: int) -> dict[str, object]:
-    return {**_small_gated(layers, d_model), "num_kv_heads": d_model // 128}
-
-
-def _small_windowed(layers: int, d_model: int) -> dict[str, object]:
-    return {**_small_grouped(layers, d_model), "windows": [128]}
-
-
-def _small_experts(layers: int, d_model: int) -> dict[str, object]:
-    return {**_small_grouped(layers, d_model), "num_experts": 4, "d_ff": gated_width(d_model) // 2}
-
-
-def _small_scaled(layers: int, d_model: int) -> dict[str, object]:
-    return {**_small_gated(layers, d_model), "num_kv_heads": 1, "d_head": 64, "embedding_scale": d_model**0.5}
-
-
-def _small_sandwich(layers: int, d_model: int) -> dict[str, object]:
-    shape = {**_small_scaled(layers, d_model), "num_kv_heads": d_model // 128, "attention_scale": 64**-0.5}
-    return {**shape, "windows": [64, None]}
-
-
-def _small_mixed(layers: int, d_model: int) -> dict[str, object]:
-    shape = {**_small_scaled(layers, d_model), "attention_scale": 64**-0.5}
-    return {**shape, "windows": [64, None], "rotary_bases": [1e4, 1e6]}
-
-
-_GPT3_SIZES = (  # table 2.1, as printed: name, layers, width, heads, width of a head, batch in millions of tokens, rate
-    ("medium-350m", 24, 1024, 16, 64, 0.5, 3e-4),
-    ("large-760m", 24, 1536, 16, 96, 0.5, 2.5e-4),
-    ("1.3b", 24, 2048, 24, 128, 1.0, 2e-4),
-    ("2.7b", 32, 2560, 32, 80, 1.0, 1.6e-4),
-    ("6.7b", 32, 4096, 32, 128, 2.0, 1.2e-4),
-    ("13b", 40, 5140, 40, 128, 2.0, 1e-4),
-    ("175b", 96, 12_288, 96, 128, 3.2, 0.6e-4),
+_GPT3_SIZES = (  # table 2.1, as printed: name, layers, width, heads, width of a head, batch in millions of tokens,
+    # rate; and the parameters, as counted here
+    ("medium-350m", 24, 1024, 16, 64, 0.5, 3e-4, 355_871_744),
+    ("large-760m", 24, 1536, 16, 96, 0.5, 2.5e-4, 760_300_032),
+    ("1.3b", 24, 2048, 24, 128, 1.0, 2e-4, 1_517_123_584),
+    ("2.7b", 32, 2560, 32, 80, 1.0, 1.6e-4, 2_651_553_280),
+    ("6.7b", 32, 4096, 32, 128, 2.0, 1.2e-4, 6_658_404_352),
+    ("13b", 40, 5140, 40, 128, 2.0, 1e-4, 12_936_488_380),
+    ("175b", 96, 12_288, 96, 128, 3.2, 0.6e-4, 174_604_259_328),
 )
+
+
+def small_sizes(
+    family: str, ancestor: str, shape: Callable[[int, int], dict[str, object]], parameters: Sequence[int]
+) -> tuple[Preset, ...]:
+    """The small sizes of a decoder, with the parameters of each."""
+    counts = dict(zip(SMALL_SIZES, parameters, strict=True))
+    return small_presets(family, ancestor, shape, counts, row_length=256)
+
 
 FAMILIES = (
     Family(
         "gpt1",
         "base",
         (
-            Preset("gpt1-base", None, _GPT1, None, "post-norm, learned positions (Radford et al. 2018)"),
-            *small_presets("gpt1", "gpt1-base", _small_plain, {}, row_length=256),
+            Preset("gpt1-base", None, _GPT1, 116_534_784, "post-norm, learned positions (Radford et al. 2018)"),
+            *small_sizes("gpt1", "gpt1-base", _small_plain, (4_656_384, 11_678_720, 29_648_896, 42_258_432)),
         ),
     ),
     Family(
         "gpt2",
         "124m",
         (
-            Preset("gpt2-124m", "gpt1-base", _GPT2, None, "pre-norm (Radford et al. 2019)"),
-            Preset("gpt2-355m", "gpt2-124m", {"model": _gpt(24, 1024, 16), "training": {"learning_rate": 3e-4}}),
-            Preset("gpt2-774m", "gpt2-124m", {"model": _gpt(36, 1280, 20), "training": {"learning_rate": 2.5e-4}}),
-            Preset("gpt2-1.5b", "gpt2-124m", {"model": _gpt(48, 1600, 25), "training": {"learning_rate": 2e-4}}),
-            *small_presets("gpt2", "gpt2-124m", _small_plain, {}, row_length=256),
+            Preset("gpt2-124m", "gpt1-base", _GPT2, 124_439_808, "pre-norm (Radford et al. 2019)"),
+            Preset(
+                "gpt2-355m",
+                "gpt2-124m",
+                {"model": _gpt(24, 1024, 16), "training": {"learning_rate": 3e-4}},
+                354_823_168,
+            ),
+            Preset(
+                "gpt2-774m",
+                "gpt2-124m",
+                {"model": _gpt(36, 1280, 20), "training": {"learning_rate": 2.5e-4}},
+                774_030_080,
+            ),
+            Preset(
+                "gpt2-1.5b",
+                "gpt2-124m",
+                {"model": _gpt(48, 1600, 25), "training": {"learning_rate": 2e-4}},
+                1_557_611_200,
+            ),
+            *small_sizes("gpt2", "gpt2-124m", _small_plain, (4_722_176, 11_810_304, 29_912_064, 42_521_600)),
         ),
     ),
     Family(
@@ -237,7 +133,7 @@ FAMILIES = (
                 "gpt3-125m",
                 "gpt2-124m",
                 _GPT3,
-                None,
+                125_226_240,
                 "dense and banded attention in turn (Brown et al. 2020); no published class holds it, so its folder is "
                 "osnowa's own; the band of 256 is not from the paper",
             ),
@@ -249,136 +145,11 @@ FAMILIES = (
                         "model": _gpt(layers, d_model, heads, d_head),
                         "training": {"learning_rate": rate, "batch_rows": round(batch * 1e6 / 2048)},
                     },
+                    parameters,
                 )
-                for name, layers, d_model, heads, d_head, batch, rate in _GPT3_SIZES
+                for name, layers, d_model, heads, d_head, batch, rate, parameters in _GPT3_SIZES
             ),
-            *small_presets("gpt3", "gpt3-125m", _small_banded, {}, row_length=256),
-        ),
-    ),
-    Family(
-        "llama",
-        "7b",
-        (
-            Preset("llama-7b", "gpt2-124m", _LLAMA, None, "rotary, RMSNorm, gated, no biases (Touvron et al. 2023)"),
-            Preset("llama-13b", "llama-7b", _llama(40, 5120, 40, 13_824)),
-            Preset("llama-33b", "llama-7b", {**_llama(60, 6656, 52, 17_920), "training": {"learning_rate": 1.5e-4}}),
-            Preset("llama-65b", "llama-7b", {**_llama(80, 8192, 64, 22_016), "training": {"learning_rate": 1.5e-4}}),
-            *small_presets("llama", "llama-7b", _small_gated, {}, row_length=256),
-        ),
-    ),
-    Family(
-        "llama2",
-        "7b",
-        (
-            Preset("llama2-7b", "llama-7b", {"model": {"max_positions": 4096, "norm_eps": 1e-5}}, None, "longer rows"),
-            Preset("llama2-13b", "llama2-7b", _llama(40, 5120, 40, 13_824)),
-            Preset("llama2-70b", "llama2-7b", _llama(80, 8192, 64, 28_672, num_kv_heads=8)),
-            *small_presets("llama2", "llama2-7b", _small_gated, {}, row_length=256),
-        ),
-    ),
-    Family(
-        "llama3",
-        "1b",
-        (
-            Preset(
-                "llama3-8b",
-                "llama2-7b",
-                _llama(
-                    32, 4096, 32, 14_336, vocab_size=128_256, num_kv_heads=8, max_positions=8192, rotary_bases=[5e5]
-                ),
-                None,
-                "grouped queries, a larger vocabulary (Llama Team 2024)",
-            ),
-            Preset("llama3-70b", "llama3-8b", _llama(80, 8192, 64, 28_672)),
-            Preset(
-                "llama3-1b",
-                "llama3-8b",
-                _llama(
-                    16,
-                    2048,
-                    32,
-                    8192,
-                    max_positions=131_072,
-                    tie_embeddings=True,
-                    rotary_stretch=[32.0, 1.0, 4.0, 8192.0],
-                ),
-                None,
-                "release 3.2: rotations stretched to longer rows",
-            ),
-            Preset("llama3-3b", "llama3-1b", _llama(28, 3072, 24, 8192)),
-            *small_presets("llama3", "llama3-8b", _small_grouped, {}, row_length=256),
-        ),
-    ),
-    Family(
-        "mistral",
-        "7b",
-        (
-            Preset("mistral-7b", "llama-7b", _MISTRAL, None, "grouped queries, a sliding window (Jiang et al. 2023)"),
-            *small_presets("mistral", "mistral-7b", _small_windowed, {}, row_length=256),
-        ),
-    ),
-    Family(
-        "mixtral",
-        "8x7b",
-        (
-            Preset(
-                "mixtral-8x7b",
-                "mistral-7b",
-                _MIXTRAL,
-                None,
-                "each token through 2 of 8 experts (Jiang et al. 2024); stands here in place of GPT-4, whose "
-                "architecture is unpublished",
-            ),
-            *small_presets("mixtral", "mixtral-8x7b", _small_experts, {}, row_length=256),
-        ),
-    ),
-    Family(
-        "gemma",
-        "2b",
-        (
-            Preset("gemma-2b", "llama-7b", _GEMMA, None, "one key/value head, wide heads, scaled embeddings (2024)"),
-            Preset("gemma-7b", "gemma-2b", _gemma(28, 3072, 16, 16, 24_576)),
-            *small_presets("gemma", "gemma-2b", _small_scaled, {}, row_length=256),
-        ),
-    ),
-    Family(
-        "gemma2",
-        "2b",
-        (
-            Preset(
-                "gemma2-2b", "gemma-2b", _GEMMA2, None, "norms on both sides, windows in turn, capped scores (2024)"
-            ),
-            Preset("gemma2-9b", "gemma2-2b", _gemma(42, 3584, 16, 8, 14_336)),
-            Preset("gemma2-27b", "gemma2-2b", _gemma(46, 4608, 32, 16, 36_864, d_head=128, attention_scale=144**-0.5)),
-            *small_presets("gemma2", "gemma2-2b", _small_sandwich, {}, row_length=256),
-        ),
-    ),
-    Family(
-        "gemma3",
-        "270m",
-        (
-            Preset("gemma3-270m", "gemma2-2b", _GEMMA3, None, "five windowed layers to one, normalised queries (2025)"),
-            Preset("gemma3-1b", "gemma3-270m", _gemma(26, 1152, 4, 1, 6912)),
-            Preset(
-                "gemma3-4b",
-                "gemma3-270m",
-                _gemma(
-                    34,
-                    2560,
-                    8,
-                    4,
-                    10_240,
-                    vocab_size=262_208,
-                    max_positions=131_072,
-                    windows=[1024, 1024, 1024, 1024, 1024, None],
-                    rotary_factors=[1.0, 1.0, 1.0, 1.0, 1.0, 8.0],
-                ),
-                None,
-                "the text part",
-            ),
-            Preset("gemma3-12b", "gemma3-4b", _gemma(48, 3840, 16, 8, 15_360)),
-            Preset("gemma3-27b", "gemma3-4b", _gemma(62, 5376, 32, 16, 21_504, d_head=128, attention_scale=168**-0.5)),
-            *small_presets("gemma3", "gemma3-270m", _small_mixed, {}, row_length=256),
+            *small_sizes("gpt3", "gpt3-125m", _small_banded, (4_853_248, 12_072_448, 30_436_352, 43_045_888)),
         ),
     ),
 )
