@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from osnowa.exchange.bart import Bart
 from osnowa.exchange.bert import Bert
 from osnowa.exchange.family import Family
 from osnowa.exchange.gemma import Gemma, Gemma2, Gemma3
 from osnowa.exchange.gpt import Gpt2, OpenAIGpt
 from osnowa.exchange.llama import Llama, Mistral
+from osnowa.exchange.marian import Marian
 from osnowa.exchange.mixtral import Mixtral
 from osnowa.exchange.modernbert import ModernBert
 from osnowa.exchange.native import Native
 from osnowa.exchange.notes import Note
+from osnowa.exchange.roberta import Roberta
+from osnowa.exchange.t5 import T5
 from osnowa.model import ModelConfig
 
 # Where several classes hold a shape, the first is written: the plainest, which most tools read.
-_CLASSES = (Bert(), ModernBert(), OpenAIGpt(), Gpt2(), Llama(), Mistral(), Mixtral(), Gemma(), Gemma2(), Gemma3())
+_ENCODERS = (Bert(), Roberta(), ModernBert())
+_DECODERS = (OpenAIGpt(), Gpt2(), Llama(), Mistral(), Mixtral(), Gemma(), Gemma2(), Gemma3())
+_CLASSES: tuple[Family, ...] = (*_ENCODERS, *_DECODERS, Marian(), T5(), Bart())
 NATIVE = Native()
 FAMILIES: dict[str, Family] = {family.model_type: family for family in (*_CLASSES, NATIVE)}
 

@@ -85,7 +85,7 @@ _ENCODER: Sections = {
 _ROBERTA: Sections = {  # Liu et al. 2019: no segments, no next sentence, bytes, more text a step
     "model": {
         "vocab_size": 50_265,
-        "position_offset": 2,
+        "position_offset": 1,  # the class begins after the padding token's row, which is 0 here; as published it is 1
         "num_segments": 1,
         "norm_eps": 1e-5,
         "next_sentence": False,
