@@ -93,6 +93,7 @@ class T5(Family):
 
     def read_settings(self, keys: Keys) -> tuple[Values, list[Note]]:
         keys.must_be("is_encoder_decoder", True)
+        keys.must_be("is_decoder", False)
         dropout, layers = keys.number("dropout_rate", 0.1), keys.whole("num_layers", 6)
         feed_forward, activation = keys.choice("feed_forward_proj", PROJECTIONS, "relu")
         keys.must_be("is_gated_act", feed_forward == "glu")

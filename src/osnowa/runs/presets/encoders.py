@@ -170,9 +170,20 @@ FAMILIES = (
         "roberta",
         "base",
         (
-            Preset("roberta-base", "bert-base", _ROBERTA, None, "no next sentence, bytes (Liu et al. 2019)"),
-            Preset("roberta-large", "roberta-base", {**_size(24, 1024, 4096), "training": {"learning_rate": 4e-4}}),
-            *small_presets("roberta", "roberta-base", _plain, {}, row_length=128),
+            Preset("roberta-base", "bert-base", _ROBERTA, 124_696_665, "no next sentence, bytes (Liu et al. 2019)"),
+            Preset(
+                "roberta-large",
+                "roberta-base",
+                {**_size(24, 1024, 4096), "training": {"learning_rate": 4e-4}},
+                355_411_033,
+            ),
+            *small_presets(
+                "roberta",
+                "roberta-base",
+                _plain,
+                {"tiny": 4_706_432, "mini": 11_778_816, "small": 29_947_392, "medium": 42_556_928},
+                row_length=128,
+            ),
         ),
     ),
     Family(
@@ -183,7 +194,7 @@ FAMILIES = (
                 "modernbert-base",
                 "encoder-base",
                 _MODERNBERT,
-                None,
+                149_655_232,
                 "rotary, pre-norm, gated, local and global windows (Warner et al. 2024)",
             ),
             Preset(
@@ -193,8 +204,15 @@ FAMILIES = (
                     "model": {"encoder_layers": 28, "d_model": 1024, "d_ff": 2624, "num_heads": 16},
                     "training": {"learning_rate": 5e-4},
                 },
+                395_881_664,
             ),
-            *small_presets("modernbert", "modernbert-base", _narrow, {}, row_length=128),
+            *small_presets(
+                "modernbert",
+                "modernbert-base",
+                _narrow,
+                {"tiny": 4_621_056, "mini": 11_700_736, "small": 29_529_088, "medium": 41_985_024},
+                row_length=128,
+            ),
         ),
     ),
 )
