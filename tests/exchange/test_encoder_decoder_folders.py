@@ -15,9 +15,10 @@ from transformers import BartConfig, MarianConfig, RobertaConfig, T5Config
 
 from foreign_folder import Foreign
 from osnowa import files
-from osnowa.errors import DataError, SettingsError
+from osnowa.errors import DataError
 from osnowa.exchange import choose_family, read_folder, write_folder
-from osnowa.exchange.families import FAMILIES
+from osnowa.exchange.families import FAMILIES, NATIVE, notes_before_training
+from osnowa.exchange.family import SpecialIds
 from osnowa.exchange.keys import Keys
 from osnowa.model import Layout, ModelConfig, Transformer
 from small_models import VOCABULARY, forward, publish_model, random_model, random_rows, shrink, small_tokenizer
@@ -157,6 +158,21 @@ def test_a_decoder_begins_and_ends_with_the_ids_of_the_tokenizer(name: str, tmp_
     assert keys["forced_bos_token_id"] is None
     assert keys["forced_eos_token_id"] is None
     assert json.loads((folder / "generation_config.json").read_text()) == ids
+    assert read_folder(folder).ids == SpecialIds(0, 1, 2)
+
+
+def test_another_tools_first_token_of_the_decoder_is_kept(t5: ForeignPairs, tmp_path: Path) -> None:
+    """Theirs begins with padding and has no other token for it."""
+    t5.set_keys(bos_token_id=None, decoder_start_token_id=0)
+    back = read_folder(t5.path)
+    assert back.ids == SpecialIds(0, None, 2, 0)
+    assert back.ids.start == 0
+    with files.publish(tmp_path / "second", {"kind": "model"}) as work:
+        write_folder(work, back.config, back.weights, back.tokenizer, card="", ids=back.ids)
+    keys = json.loads((tmp_path / "second" / "config.json").read_text())
+    assert (keys["decoder_start_token_id"], keys["bos_token_id"], keys["eos_token_id"]) == (0, None, 2)
+    generation = json.loads((tmp_path / "second" / "generation_config.json").read_text())
+    assert generation == {"pad_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 0}
 
 
 def test_an_encoder_has_no_settings_for_generation(tmp_path: Path) -> None:
@@ -179,8 +195,6 @@ def test_the_static_tables_of_sines_are_not_stored(marian: ForeignPairs) -> None
         (shrink_pairs("t5-v1.1-small", logit_scale=0.5), "logit_scale = 1.0 (tie_embeddings = false) instead of 0.5"),
         (shrink_pairs("t5-v1.1-small", activation="gelu"), "activation = gelu_tanh (feed_forward = glu) instead of"),
         (shrink_pairs("t5-small", attention_scale=None), "attention_scale = 1.0 instead of None"),
-        (shrink_pairs("t5-small", attention_dropout=0.5), "attention_dropout = none instead of 0.5"),
-        (shrink_pairs("t5-small", feed_forward_dropout=0.5), "feed_forward_dropout = 0.1 instead of 0.5"),
         (shrink_pairs("t5-small", windows=(4,)), "windows = (None,) instead of (4,)"),
         (shrink_pairs("bart-base", position_offset=0), "position_offset = 2 instead of 0"),
         (shrink_pairs("bart-base", d_head=6), "d_head = d_model / num_heads instead of 6"),
@@ -188,15 +202,27 @@ def test_the_static_tables_of_sines_are_not_stored(marian: ForeignPairs) -> None
         (shrink_pairs("bart-base", num_kv_heads=2), "num_kv_heads = 4 instead of 2"),
     ],
 )
-def test_a_shape_that_no_class_has_is_refused_with_what_the_nearest_would_need(config: ModelConfig, words: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        choose_family(config)
-    assert words in str(caught.value)
+def test_a_shape_that_no_class_has_says_what_the_nearest_would_need_and_gets_our_format(
+    config: ModelConfig, words: str
+) -> None:
+    (note,) = notes_before_training(config)
+    assert note.code == "own-format"
+    assert words in note.message
+    assert choose_family(config) is NATIVE
+
+
+def test_a_dropout_that_the_class_has_no_key_for_is_told(tmp_path: Path) -> None:
+    config = shrink_pairs("t5-small", vocab_size=ENTRIES, attention_dropout=0.5, feed_forward_dropout=0.4)
+    (note,) = notes_before_training(config)
+    assert (note.code, note.evidence) == ("not-kept", ("attention_dropout = 0.5", "feed_forward_dropout = 0.4"))
+    back = read_folder(publish_model(tmp_path / "model", random_model(config, dtype=torch.float32)))
+    assert back.config == config.changed(attention_dropout=None, feed_forward_dropout=0.1)
 
 
 def test_the_first_position_is_the_row_behind_that_of_the_paddings_id() -> None:
     config, family = shrink("roberta-tiny", position_offset=2), FAMILIES["roberta"]
     assert choose_family(config, pad=1) is family
+    assert family.id_misfits(config, None) == ["a padding token"]
     assert family.id_misfits(config, 0) == ["position_offset = 1 (padding is id 0) instead of 2"]
     assert family.misfits(config.changed(activation="relu")) == ["activation = gelu instead of relu"]
 

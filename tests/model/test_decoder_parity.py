@@ -127,5 +127,3 @@ def test_logits_and_every_gradient_of_the_loss_once_the_casts_are_wide(name: str
     assert ours.keys() == theirs.keys()
     for each, gradient in ours.items():
         assert_equal(gradient, theirs[each], TIGHT)
-
-
