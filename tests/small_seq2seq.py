@@ -7,8 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from osnowa.exchange.families import choose_family
-from osnowa.exchange.family import parameter_shapes
 from osnowa.model import Layout, ModelConfig, Transformer
 from osnowa.model.cache import Cache
 from osnowa.runs.presets import PRESETS, resolve
@@ -91,13 +89,3 @@ def decode_step_by_step(model: Transformer, pairs: Pairs) -> Tensor:
         now = Layout(whole.positions[:, here], whole.document_ids[:, here])
         steps.append(model.decode(pairs.target[:, here], now, memory, layout, cache))
     return torch.cat(steps, 1)
-
-
-def as_theirs_pairs(config: ModelConfig, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our tensors (weights or gradients) under the names of the class, and in its shapes."""
-    family = choose_family(config)
-    found = {}
-    for entry in family.entries(config, parameter_shapes(config)):
-        whole = torch.cat([tensors[name] for name in entry.ours])
-        found[entry.theirs] = whole[None] if entry.row else whole
-    return found

@@ -18,8 +18,8 @@ from osnowa.exchange.families import choose_family
 from osnowa.exchange.t5 import OWN_HEAD
 from osnowa.model import Layout, ModelConfig, Transformer
 from osnowa.runs.presets import FAMILIES, resolve
-from small_models import IDS, forward, random_model, random_rows, shrink
-from small_seq2seq import Pairs, as_theirs_pairs, forward_pairs, random_pairs, shrink_pairs
+from small_models import IDS, as_theirs, forward, random_model, random_rows, shrink
+from small_seq2seq import Pairs, forward_pairs, random_pairs, shrink_pairs
 
 TIGHT, LOOSE = 1e-9, 1e-5
 NOISE = 1e-12  # a gradient that is zero but for rounding
@@ -83,7 +83,7 @@ def make_class(config: ModelConfig) -> Any:
 def build_reference(model: Transformer) -> Any:
     """The class in float64 with the weights of `model`."""
     reference = make_class(model.config).double().eval()
-    weights = as_theirs_pairs(model.config, dict(model.named_parameters()))
+    weights = as_theirs(model.config, dict(model.named_parameters()))
     if OWN_HEAD in weights:  # transformers 5 ties in the constructor, and unties what a file says is not equal
         reference.lm_head.weight = nn.Parameter(torch.empty_like(reference.lm_head.weight))
     for module in reference.modules():
@@ -134,7 +134,7 @@ def compare_gradients(model: Transformer, reference: Any) -> None:
     """The gradient for every parameter."""
     ours = {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
     assert len(ours) == len(list(model.parameters())), "a parameter that nothing flows through"
-    gradients = as_theirs_pairs(model.config, ours)
+    gradients = as_theirs(model.config, ours)
     gradients.pop("final_logits_bias", None)  # a buffer there
     expected = {name: each.grad for name, each in reference.named_parameters() if each.requires_grad}
     assert gradients.keys() == expected.keys()

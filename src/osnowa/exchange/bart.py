@@ -10,7 +10,6 @@ from osnowa.exchange.family import (
     MODEL_FILE,
     Entry,
     Family,
-    Shapes,
     SpecialIds,
     Values,
     encoder_decoder_ids,
@@ -129,11 +128,9 @@ class Bart(Family):
                 pairs += _block(f"model.{stack}.layers.{layer}", f"{stack}.blocks.{layer}", cross=stack == "decoder")
         return [(theirs, (ours,), MODEL_FILE) for theirs, ours in pairs]
 
-    def entries(self, config: ModelConfig, shapes: Shapes, present: Collection[str] = ()) -> list[Entry]:
+    def further_entries(self, config: ModelConfig, present: Collection[str]) -> list[Entry]:
         """The bias of the logits is a buffer of one row there."""
-        bias = "head.projection.bias"
-        others = super().entries(config, {name: shape for name, shape in shapes.items() if name != bias}, present)
-        return [*others, Entry(HEAD_BIAS, (bias,), row=True)] if bias in shapes else others
+        return [Entry(HEAD_BIAS, ("head.projection.bias",), row=True)] if config.head_bias else []
 
 
 def _block(theirs: str, ours: str, *, cross: bool) -> list[tuple[str, str]]:

@@ -40,14 +40,14 @@ def write_shape(config: ModelConfig) -> Values:
     }
 
 
-def read_shape(keys: Keys) -> tuple[Values, list[Note]]:
-    """Our settings from the keys of `write_shape`."""
+def read_shape(keys: Keys, vocabulary: int) -> tuple[Values, list[Note]]:
+    """Our settings from the keys of `write_shape`; `vocabulary` where they do not say."""
     keys.must_be("position_embedding_type", "absolute")
     for key in ("is_decoder", "add_cross_attention"):
         keys.must_be(key, False)
     dropout, on_weights = keys.number("hidden_dropout_prob", 0.1), keys.number("attention_probs_dropout_prob", 0.1)
     values = {
-        "vocab_size": keys.whole("vocab_size", 30_522),
+        "vocab_size": keys.whole("vocab_size", vocabulary),
         "d_model": keys.whole("hidden_size", 768),
         "encoder_layers": keys.whole("num_hidden_layers", 12),
         "num_heads": keys.whole("num_attention_heads", 12),
@@ -101,7 +101,7 @@ class Bert(Family):
         return {**write_shape(config), "max_position_embeddings": config.max_positions, "pad_token_id": ids.pad}
 
     def read_settings(self, keys: Keys) -> tuple[Values, list[Note]]:
-        values, notes = read_shape(keys)
+        values, notes = read_shape(keys, 30_522)
         return {**values, "max_positions": keys.whole("max_position_embeddings", 512)}, notes
 
     def read_heads(self, names: Iterable[tuple[str, str]], where: str) -> tuple[Values, list[Note]]:

@@ -18,11 +18,9 @@ from osnowa.exchange.t5 import T5
 from osnowa.model import ModelConfig
 
 # Where several classes hold a shape, the first is written: the plainest, which most tools read.
-_CLASSES = (
-    *(Bert(), Roberta(), ModernBert()),
-    *(OpenAIGpt(), Gpt2(), Llama(), Mistral(), Mixtral(), Gemma(), Gemma2(), Gemma3()),
-    *(T5(), Bart(), Marian()),
-)
+_ENCODERS = (Bert(), Roberta(), ModernBert())
+_DECODERS = (OpenAIGpt(), Gpt2(), Llama(), Mistral(), Mixtral(), Gemma(), Gemma2(), Gemma3())
+_CLASSES: tuple[Family, ...] = (*_ENCODERS, *_DECODERS, Marian(), T5(), Bart())
 NATIVE = Native()
 FAMILIES: dict[str, Family] = {family.model_type: family for family in (*_CLASSES, NATIVE)}
 

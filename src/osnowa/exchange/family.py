@@ -14,7 +14,18 @@ from osnowa.exchange.keys import Keys
 from osnowa.exchange.notes import Note
 from osnowa.model import ModelConfig, Transformer
 
-__all__ = ["MODEL_FILE", "Entry", "Family", "Shapes", "SpecialIds", "Values", "parameter_shapes", "shown"]
+__all__ = [
+    "MODEL_FILE",
+    "Entry",
+    "Family",
+    "Shapes",
+    "SpecialIds",
+    "Values",
+    "encoder_decoder_ids",
+    "generation_ids",
+    "parameter_shapes",
+    "shown",
+]
 
 Values = dict[str, Any]
 # Settings that few classes have a key for, and what all other classes do.
@@ -45,6 +56,12 @@ class SpecialIds:
     pad: int | None
     cls: int | None
     sep: int | None
+    first: int | None = None  # what the decoder beside an encoder begins with, if it is another one than `bos`
+
+    @property
+    def start(self) -> int | None:
+        """What the decoder beside an encoder begins with."""
+        return self.bos if self.first is None else self.first
 
     @property
     def bos(self) -> int | None:
@@ -156,22 +173,19 @@ class Family(ABC):
 
 def generation_ids(ids: SpecialIds) -> Values:
     """What an encoder-decoder's generation_config.json says."""
-    return {
+    named = {
         "pad_token_id": ids.pad,
         "bos_token_id": ids.bos,
         "eos_token_id": ids.eos,
-        "decoder_start_token_id": ids.bos,
+        "decoder_start_token_id": ids.start,
     }
+    return {key: value for key, value in named.items() if value is not None}
 
 
 def encoder_decoder_ids(ids: SpecialIds) -> Values:
-    """The same in config.json, where some classes force tokens unless they are told not to."""
-    return {
-        "is_encoder_decoder": True,
-        **generation_ids(ids),
-        "forced_bos_token_id": None,
-        "forced_eos_token_id": None,
-    }
+    """The same in config.json, where a class has ids of its own, and forces tokens, unless it is told not to."""
+    nothing = {f"{name}_token_id": None for name in ("pad", "bos", "eos", "forced_bos", "forced_eos")}
+    return {"is_encoder_decoder": True, **nothing, **generation_ids(ids)}
 
 
 def parameter_shapes(config: ModelConfig) -> Shapes:

@@ -97,7 +97,8 @@ def _read_ids(keys: Keys, vocab_size: object) -> SpecialIds:
     """The ids of padding, begin and end; those of classification and separation where there are no others."""
     below = vocab_size if isinstance(vocab_size, int) else 0
     pad, bos, eos, cls, sep = (keys.token_id(f"{name}_token_id", below) for name in ("pad", "bos", "eos", "cls", "sep"))
-    return SpecialIds(pad, cls if bos is None else bos, sep if eos is None else eos)
+    start, begin = keys.token_id("decoder_start_token_id", below), cls if bos is None else bos
+    return SpecialIds(pad, begin, sep if eos is None else eos, None if start == begin else start)
 
 
 def _build(family: Family, settings: Mapping[str, object], where: str) -> ModelConfig:

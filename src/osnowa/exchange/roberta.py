@@ -30,7 +30,7 @@ class Roberta(Bert):
 
     def id_misfits(self, config: ModelConfig, pad: int | None) -> list[str]:
         if pad is None:
-            return ["a padding token (positions are counted from its id)"]
+            return ["a padding token"]
         wanted = pad + 1
         if config.position_offset == wanted:
             return []
@@ -47,7 +47,7 @@ class Roberta(Bert):
 
     def read_settings(self, keys: Keys) -> tuple[Values, list[Note]]:
         keys.must_be("hidden_act", "gelu")
-        values, notes = read_shape(keys)
+        values, notes = read_shape(keys, 50_265)
         offset = keys.whole("pad_token_id", 1) + 1
         positions = keys.whole("max_position_embeddings", 512)
         return {**values, "position_offset": offset, "max_positions": positions - offset}, notes

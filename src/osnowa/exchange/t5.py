@@ -60,11 +60,12 @@ class T5(Family):
             wrong.append(f"logit_scale = {scale} (tie_embeddings = {tied}) instead of {config.logit_scale}")
         if (config.feed_forward, config.activation) not in PROJECTION_NAMES:
             wrong.append(f"activation = gelu_tanh (feed_forward = glu) instead of {config.activation}")
-        if config.attention_dropout not in (None, config.dropout):
-            wrong.append(f"attention_dropout = none instead of {config.attention_dropout}")
-        if config.feed_forward_dropout != config.dropout:
-            wrong.append(f"feed_forward_dropout = {config.dropout} instead of {config.feed_forward_dropout}")
         return wrong
+
+    def unkept(self, config: ModelConfig) -> list[str]:
+        """The class has one dropout for all places."""
+        others = {name: getattr(config, name) for name in ("attention_dropout", "feed_forward_dropout")}
+        return [f"{name} = {value}" for name, value in others.items() if value not in (None, config.dropout)]
 
     def write_settings(self, config: ModelConfig, ids: SpecialIds) -> Values:
         """transformers 4 scales the logits where the embedding is tied; 5 does as it is told, and ties equal ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from osnowa.errors import DataError, InputMissingError, SettingsError
 from osnowa.exchange import read_folder
 from osnowa.files import nearest_parent
-from osnowa.generate import FillResult, NextSentenceResult, fill, next_sentence
+from osnowa.generate import FillResult, NextSentenceResult, embed, fill, next_sentence
 from osnowa.model import Layout, ModelConfig, Transformer
 from osnowa.tokenizer import Tokenizer
 
@@ -46,6 +47,10 @@ class Model:
     def next_sentence(self, first: str, second: str) -> NextSentenceResult:
         """Whether `second` follows `first`; see `osnowa.generate.next_sentence`."""
         return next_sentence(self.transformer, self.tokenizer, first, second)
+
+    def embed(self, texts: Sequence[str]) -> Tensor:
+        """[texts, d_model], each of length 1; see `osnowa.generate.embed`."""
+        return embed(self.transformer, self.tokenizer, texts)
 
 
 def find_model_folder(path: Path) -> Path:
