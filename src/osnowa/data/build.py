@@ -11,7 +11,8 @@ import numpy as np
 from osnowa import files, workers
 from osnowa.corpus import Corpus, Progress
 from osnowa.data.store import COUNTS, SPLITS, TokenStore, token_dtype
-from osnowa.tokenizer import Tokenizer
+from osnowa.tokenizer import FILE as TOKENIZER_FILE
+from osnowa.tokenizer import MAP_FILE, Tokenizer, special_tokens_map
 
 _COPY = 1 << 22
 
@@ -36,8 +37,8 @@ def build_store(
         StorageError: nothing is published.
     """
     files.make_folder(workspace)
-    tokenizer_file = workspace / "tokenizer.json"
-    files.write(tokenizer_file, tokenizer.to_bytes())
+    tokenizer_file = workspace / TOKENIZER_FILE
+    _write_tokenizer(workspace, tokenizer)
     tasks = [
         {
             "action": "encode_part",
@@ -69,10 +70,17 @@ def build_store(
     with files.publish(out, manifest_facts) as folder:
         for split in SPLITS:
             _join(workspace, folder, split, corpus.num_parts)
-        files.write(folder / "tokenizer.json", tokenizer.to_bytes())
+        _write_tokenizer(folder, tokenizer)
         for name, content in extra.items():
             files.write(folder / name, content)
     return TokenStore.open(out, check=False)
+
+
+def _write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
+    """Its file, and what only the files beside the given one said of it."""
+    files.write(folder / TOKENIZER_FILE, tokenizer.to_bytes())
+    if tokenizer.roles_from_beside:
+        files.write_json(folder / MAP_FILE, special_tokens_map(tokenizer))
 
 
 def _join(workspace: Path, folder: Path, split: str, num_parts: int) -> None:
