@@ -18,7 +18,7 @@ from osnowa.corpus.boilerplate import Boilerplate, remove_lines
 from osnowa.corpus.cleaning import squeeze
 from osnowa.corpus.config import CorpusConfig
 from osnowa.corpus.duplicates import band_keys
-from osnowa.corpus.language import identify
+from osnowa.corpus.language import UNKNOWN, identify
 from osnowa.corpus.parts import Arrays, finished, pack_hashes, pack_texts, read_part, unpack_texts, write_part
 from osnowa.corpus.quality import Facts, failed_rule
 from osnowa.corpus.reading import EMPTY
@@ -133,9 +133,11 @@ class _Judged:
 
     def judge_pair(self, text: str, border: int, place: tuple[int, int]) -> None:
         """Each side by the same rules; lines that repeat in other pairs are no boilerplate. The language is the target's."""
+        source, target = map(str.strip, pair.sides(text, border))
+        known = identify(source) if self.config.languages else UNKNOWN  # 0.2 ms a pair, a third of the work
         sides = [
-            Facts(side, side.encode(), shingles(side), identify(side))
-            for side in map(str.strip, pair.sides(text, border))
+            Facts(side, side.encode(), shingles(side), language)
+            for side, language in ((source, known), (target, identify(target)))
         ]
         rule = next((rule for facts in sides if (rule := failed_rule(facts, self.config))), None)
         if rule:

@@ -12,7 +12,7 @@ from osnowa import files, workers
 from osnowa.corpus import Corpus, Progress
 from osnowa.data.store import COUNTS, SPLITS, TokenStore, token_dtype
 from osnowa.tokenizer import FILE as TOKENIZER_FILE
-from osnowa.tokenizer import MAP_FILE, Tokenizer, special_tokens_map
+from osnowa.tokenizer import Tokenizer, write_tokenizer
 
 _COPY = 1 << 22
 
@@ -38,7 +38,7 @@ def build_store(
     """
     files.make_folder(workspace)
     tokenizer_file = workspace / TOKENIZER_FILE
-    _write_tokenizer(workspace, tokenizer)
+    write_tokenizer(workspace, tokenizer)
     tasks = [
         {
             "action": "encode_part",
@@ -70,17 +70,10 @@ def build_store(
     with files.publish(out, manifest_facts) as folder:
         for split in SPLITS:
             _join(workspace, folder, split, corpus.num_parts)
-        _write_tokenizer(folder, tokenizer)
+        write_tokenizer(folder, tokenizer)
         for name, content in extra.items():
             files.write(folder / name, content)
     return TokenStore.open(out, check=False)
-
-
-def _write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
-    """Its file, and what only the files beside the given one said of it."""
-    files.write(folder / TOKENIZER_FILE, tokenizer.to_bytes())
-    if tokenizer.roles_from_beside:
-        files.write_json(folder / MAP_FILE, special_tokens_map(tokenizer))
 
 
 def _join(workspace: Path, folder: Path, split: str, num_parts: int) -> None:
