@@ -103,6 +103,10 @@ def _text(made: Parser) -> None:
         "text", nargs="*", metavar="TEXT", help="files and folders; - is standard input; hf://datasets/NAME"
     )
     made.add_argument("--sample", choices=SAMPLES, help="the text that every machine has: python-docs")
+    made.add_argument(
+        "--source-column", metavar="NAME", help="records are pairs: the column of the source (or 1, 2 ...)"
+    )
+    made.add_argument("--target-column", metavar="NAME", help="records are pairs: the column of the target")
     made.add_argument("--bad-lines", choices=("stop", "skip"), help="what to do with a record that can't be read")
     made.add_argument("--skip-unreadable", action="store_true", help="go on without files that can't be opened")
 

@@ -35,6 +35,8 @@ def recipe(arguments: argparse.Namespace, overrides: list[str], **more: Any) -> 
         objective=arguments.objective,
         recipe=arguments.recipe,
         tokenizer=arguments.tokenizer,
+        source_column=arguments.source_column,
+        target_column=arguments.target_column,
         seed=arguments.seed,
         device=arguments.device,
         settings=settings,

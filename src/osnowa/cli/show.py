@@ -106,7 +106,7 @@ def finished(run: Run) -> int:
         f"{rows['rows']:,} rows an epoch: {rows['trained_tokens']:,} tokens of text, {rows['special_tokens']:,} special, "
         f"{rows['padded_tokens']:,} padding, {rows['dropped_tokens']:,} dropped"
     )
-    line(f"documents both in training and held out: {facts['corpus']['split']['overlap']}")
+    line(overlap(facts["corpus"]))
     line(f"run folder  {run.folder}")
     line(f"model       {run.folder / 'model'}")
     line(f"report      {run.folder / 'report.html'}")
@@ -124,9 +124,12 @@ def next_sentence_remark(result: dict[str, Any]) -> str:
 
 def ledger(corpus: dict[str, Any]) -> None:
     """The account of documents and bytes."""
-    table = Table(title="Every document accounted for", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    unit = corpus.get("unit", "documents")
+    table = Table(
+        title=f"Every {unit.removesuffix('s')} accounted for", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
     table.add_column("")
-    table.add_column("documents", justify="right")
+    table.add_column(unit, justify="right")
     table.add_column("bytes", justify="right")
     documents, sizes = corpus["documents"], corpus["bytes"]
     table.add_row("read", f"{documents['in']:,}", f"{sizes['in']:,}")
@@ -137,6 +140,12 @@ def ledger(corpus: dict[str, Any]) -> None:
     table.add_row("kept for training", f"{documents['train']:,}", f"{sizes['train']:,}")
     table.add_row("kept held out", f"{documents['held_out']:,}", f"{sizes['held_out']:,}")
     console().print(table)
+
+
+def overlap(corpus: dict[str, Any]) -> str:
+    """What stands on both sides of the split; of pairs, sources: one may have several targets."""
+    what = "sources" if corpus.get("unit") == "pairs" else "documents"
+    return f"{what} both in training and held out: {corpus['split']['overlap']}"
 
 
 def warnings(records: list[dict[str, Any]]) -> None:
@@ -158,7 +167,7 @@ def prepared(made: Prepared, out: str, show_removed: bool) -> int:
     line(
         f"{made.tokenizer.vocab_size:,} vocabulary entries; {splits['train']['tokens']:,} training and {splits['held_out']['tokens']:,} held-out tokens"
     )
-    line(f"documents both in training and held out: {made.ledger['split']['overlap']}")
+    line(overlap(made.ledger))
     warnings(made.ledger.get("warnings", []))
     if show_removed:
         for rule, examples in made.ledger.get("examples", {}).items():

@@ -34,6 +34,8 @@ def recipe_of(
     seed: int | None = None,
     device: str | None = None,
     tokenizer: str | Path | None = None,
+    source_column: str | None = None,
+    target_column: str | None = None,
     recipe: str | Path | None = None,
     settings: Settings | None = None,
     overrides: Iterable[str] = (),
@@ -52,6 +54,8 @@ def recipe_of(
         ("run", "seed", seed),
         ("run", "device", device),
         ("run", "tokenizer", None if tokenizer is None else str(tokenizer)),
+        ("corpus", "source_column", source_column),
+        ("corpus", "target_column", target_column),
     ):
         if value is not None:
             values.setdefault(section, {})[key] = value
@@ -74,8 +78,8 @@ def pretrain(
 ) -> Run:
     """Raw text to a base model in the run folder `out`; the same call again goes on, or says that it is finished.
 
-    `words` are those of `recipe_of`: preset, size, objective, minutes, steps, tokens, seed, device, tokenizer, recipe,
-    settings={"training": {"batch_rows": 32}}.
+    `words` are those of `recipe_of`: preset, size, objective, minutes, steps, tokens, seed, device, tokenizer,
+    source_column, target_column, recipe, settings={"training": {"batch_rows": 32}}.
 
     Raises:
         OsnowaError: with the place, what is wrong and what to do.

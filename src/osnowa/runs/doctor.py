@@ -90,6 +90,7 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
     return {
         "sources": [describe_source(source) for source in ledger["sources"]],
         "num_sources": ledger["num_sources"],
+        "unit": ledger.get("unit", "documents"),
         "documents": ledger["documents"],
         "bytes": ledger["bytes"],
         "languages": ledger["languages"],
@@ -147,7 +148,8 @@ def training_tokens(recipe: Recipe, speed: float, tokens_per_row: float) -> floa
 
 def describe(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """The figures in words, by section."""
-    documents, sizes = figures["documents"], figures["bytes"]
+    documents, sizes, unit = figures["documents"], figures["bytes"], figures["unit"]
+    title = unit.capitalize()
     sections: dict[str, list[tuple[str, str]]] = {"Sources": []}
     for source in figures["sources"][:20]:
         sections["Sources"].append((source["name"], f"{source['encoding']}; {source['because'] or source['document']}"))
@@ -155,19 +157,19 @@ def describe(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     more = figures["num_sources"] - 20
     if more > 0:
         sections["Sources"].append(("...", f"and {more} more"))
-    sections["Documents"] = [("read", f"{documents['in']:,} documents, {sizes['in']:,} bytes")]
-    sections["Documents"] += [
-        (f"dropped: {rule}", f"{number:,} documents, {sizes['dropped'].get(rule, 0):,} bytes")
+    sections[title] = [("read", f"{documents['in']:,} {unit}, {sizes['in']:,} bytes")]
+    sections[title] += [
+        (f"dropped: {rule}", f"{number:,} {unit}, {sizes['dropped'].get(rule, 0):,} bytes")
         for rule, number in documents["dropped"].items()
     ]
-    sections["Documents"] += [(f"cleaned: {rule}", f"{number:,} bytes") for rule, number in sizes["removed"].items()]
-    sections["Documents"] += [
+    sections[title] += [(f"cleaned: {rule}", f"{number:,} bytes") for rule, number in sizes["removed"].items()]
+    sections[title] += [
         ("kept", f"{documents['train']:,} to train on, {documents['held_out']:,} held out"),
         (
-            "languages",
+            "languages of the targets" if unit == "pairs" else "languages",
             ", ".join(f"{name} {value['documents']:,}" for name, value in list(figures["languages"].items())[:8]),
         ),
-        ("largest document", f"{figures['largest_document_share']:.1%} of the tokens"),
+        (f"largest {unit.removesuffix('s')}", f"{figures['largest_document_share']:.1%} of the tokens"),
     ]
     sections["Tokens"] = [
         ("vocabulary", f"{figures['vocab_size']:,}"),
@@ -203,7 +205,7 @@ def advise(prepared: Prepared, recipe: Recipe, figures: dict[str, Any]) -> list[
         found.append(
             Advice(
                 "duplicates",
-                f"{copies / documents['in']:.0%} of the documents were copies of others",
+                f"{copies / documents['in']:.0%} of the {figures['unit']} were copies of others",
                 f"{copies:,} of {documents['in']:,}",
             )
         )

@@ -58,6 +58,7 @@ def prepare(
     Raises:
         OsnowaError: `out` is as it was.
     """
+    check_pairs(recipe)
     workers = num_workers or len(os.sched_getaffinity(0))
     files.make_folder(workspace)  # what a killed call left there is taken up again
     corpus = collect(inputs, recipe.corpus, workspace / "corpus", num_workers=workers, progress=progress)
@@ -105,6 +106,16 @@ def open_prepared(folder: Path) -> Prepared:
     )
 
 
+def check_pairs(recipe: Recipe) -> None:
+    """Raises SettingsError when the objective needs pairs and the text is not read as such."""
+    if recipe.objective.name == "translation" and not recipe.corpus.pairs:
+        raise SettingsError(
+            "objective.name = translation",
+            "needs pairs of a source and its target",
+            "name their columns: --source-column NAME --target-column NAME (1 and 2 where no row names them)",
+        )
+
+
 def learn_tokenizer(corpus: Corpus, recipe: Recipe, progress: Callable[[Progress], None]) -> Tokenizer:
     """A tokenizer from the training documents."""
     progress(Progress("tokenizer", 0, 1, "vocabularies"))
@@ -115,14 +126,17 @@ def learn_tokenizer(corpus: Corpus, recipe: Recipe, progress: Callable[[Progress
 
 
 def sample_by_language(corpus: Corpus) -> Iterator[tuple[str, str]]:
-    """(language, text) of the first documents of each part, a bounded amount of text."""
+    """(language, text) of the first documents of each part, a bounded amount of text; of pairs both sides by themselves."""
     left = _FERTILITY_CHARACTERS
     for part in range(corpus.num_parts):
         for document in corpus.documents(part):
             if left <= 0:
                 return
             left -= len(document.text)
-            yield document.language, document.text
+            if document.pair:
+                yield from zip(("source", "target"), document.pieces, strict=True)
+            else:
+                yield document.language, document.text
 
 
 def store_key(sources: Any, recipe: Recipe, tokenizer: Tokenizer) -> str:

@@ -93,10 +93,15 @@ class Recipe:
         layers = (from_file, chosen.sections) if asked_by_name else (chosen.sections, from_file)
         for layer in (*layers, given, words):
             merge(merged, layer)
-        if not any("next_sentence" in layer.get("model", {}) for layer in (from_file, given, words)):
+        own = (from_file, given, words)
+        if merged.get("corpus", {}).get("source_column") and not any(
+            "name" in each.get("objective", {}) for each in own
+        ):
+            merged.setdefault("objective", {})["name"] = "translation"  # what else pairs are for must be named
+        if not any("next_sentence" in layer.get("model", {}) for layer in own):
             objective = merged.get("objective", {}).get("name", "masked-next-sentence")
             merged["model"]["next_sentence"] = objective in PAIRED
-        if not any("extra_specials" in layer.get("tokenizer", {}) for layer in (from_file, given, words)):
+        if not any("extra_specials" in layer.get("tokenizer", {}) for layer in own):
             extra = EXTRA_SPECIALS.get(merged.get("objective", {}).get("name", ""), ())
             merged.setdefault("tokenizer", {})["extra_specials"] = list(extra)
         merged.setdefault("run", {})["preset"] = chosen.name

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from osnowa.data import RowSequence, TokenSplit
+from osnowa.errors import SettingsError
 from osnowa.objective import Objective, ObjectiveConfig, Vocabulary, build_objective
 from osnowa.runs.recipe import Recipe
 from osnowa.tokenizer import Tokenizer
@@ -48,7 +51,17 @@ def objective_of(recipe: Recipe, tokenizer: Tokenizer, seed: int, mask_share: fl
 def sequence_of(
     recipe: Recipe, tokenizer: Tokenizer, split: TokenSplit, objective: Objective, seed: int
 ) -> RowSequence:
-    """The rows of a split, as long and as full as `objective` wants them."""
+    """The rows of a split, as long and as full as `objective` wants them.
+
+    Raises:
+        SettingsError: the objective asks for pairs, and the text was not prepared as such.
+    """
+    if objective.shape == "couple" and not bool((np.diff(split.documents) == 2).all()):
+        raise SettingsError(
+            f"objective.name = {recipe.objective.name}",
+            "needs pairs, and this text was prepared as documents",
+            "prepare it again with --source-column NAME --target-column NAME",
+        )
     return RowSequence(
         split,
         objective.shape,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from osnowa import files
 from osnowa.tokenizer.config import STYLES
-from osnowa.tokenizer.tokenizer import Tokenizer
+from osnowa.tokenizer.tokenizer import FILE, Tokenizer
 
 MAP_FILE = "special_tokens_map.json"
 
@@ -50,3 +52,14 @@ def special_tokens_map(tokenizer: Tokenizer) -> dict[str, Any]:
     if others:
         roles["additional_special_tokens"] = [tokenizer.token(index) for index in others]
     return roles
+
+
+def write_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
+    """The file by which `Tokenizer.from_file` gives the same again, and beside it what only files beside it had told.
+
+    Raises:
+        StorageError, CannotCreateError
+    """
+    files.write(folder / FILE, tokenizer.to_bytes())
+    if tokenizer.roles_from_beside:
+        files.write_json(folder / MAP_FILE, special_tokens_map(tokenizer))
