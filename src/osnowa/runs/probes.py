@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from osnowa.data import TokenSplit
 from osnowa.data.samples import SPECIALS
-from osnowa.model import Layout, Transformer
-from osnowa.model.cache import Cache
+from osnowa.generate import GenerationConfig, generate
+from osnowa.model import Transformer
 from osnowa.objective import Target
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.rows import objective_of
@@ -48,29 +47,12 @@ def choose_probes(recipe: Recipe, split: TokenSplit, tokenizer: Tokenizer, count
     return list(_sources(objective, split, tokenizer, count))
 
 
-@torch.inference_mode()
 def go_on(model: Transformer, tokenizer: Tokenizer, probe: Probe, recipe: Recipe) -> str:
     """What the model says, always its best guess, for a prompt or a source."""
-    device = model.embedding.token.weight.device
-    tokens = torch.tensor([probe.ids], device=device)
-    memory = memory_layout = None
-    if model.config.topology == "encoder-decoder":
-        memory_layout = Layout.plain(tokens)
-        memory = model.encode(tokens, memory_layout)
-        tokens = torch.full((1, 1), tokenizer.cls, device=device)
-    found: list[int] = []
-    cache, at = Cache(tokens.size(1) + LONGEST_ANSWER), 0
-    while len(found) < LONGEST_ANSWER:
-        places = torch.arange(at, at + tokens.size(1), device=device)[None]
-        bidirectional = torch.full_like(tokens, at == 0 and recipe.objective.question == "target", dtype=torch.bool)
-        layout = Layout(places, torch.ones_like(tokens), bidirectional)
-        hidden = model.decode(tokens, layout, memory, memory_layout, cache)
-        best = int(model.head(hidden[:, -1]).argmax())
-        if best == tokenizer.sep:
-            break
-        found.append(best)
-        at, tokens = at + tokens.size(1), torch.tensor([[best]], device=device)
-    return tokenizer.decode(found).strip()
+    config = GenerationConfig(max_tokens=LONGEST_ANSWER, temperature=0.0)
+    prefix = recipe.objective.question == "target" and recipe.model.topology == "decoder"
+    (found,) = generate(model, tokenizer, [probe.ids], config, prefix=prefix)
+    return found.text.strip()
 
 
 def _collect(split: TokenSplit, count: int, make: Callable[[list[int]], Probe | None]) -> list[Probe]:
