@@ -10,8 +10,9 @@ from typing import Any, TextIO
 from osnowa import files
 from osnowa.data import Place
 from osnowa.errors import InterruptedRun, OsnowaError, StoppedError, UsageError
-from osnowa.exchange import model_card, write_folder
+from osnowa.exchange import model_card, notes_before_training, write_folder
 from osnowa.generate import fill
+from osnowa.objective import Target
 from osnowa.runs.facts import run_facts
 from osnowa.runs.given_text import prepared_text
 from osnowa.runs.model import Model, load
@@ -21,6 +22,7 @@ from osnowa.runs.recipe import Recipe
 from osnowa.runs.report import write_report
 from osnowa.runs.run_folder import RunFolder
 from osnowa.runs.signals import Interruption, listening
+from osnowa.runs.translations import score_pairs
 from osnowa.train import checkpoints
 from osnowa.train.budget import StepPlan, plan_for_minutes, plan_for_steps, plan_for_tokens
 from osnowa.train.evaluation import HeldOutResult
@@ -113,8 +115,9 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
             monitor.event(step, note)
         asking = Asking(opened, trainer, monitor)
         if step == 0:
-            for advice in workshop.warnings:
-                monitor.event(0, advice.message)
+            told = [note.message for note in notes_before_training(opened.recipe.model)]
+            for message in (*told, *(advice.message for advice in workshop.warnings)):
+                monitor.event(0, message)
         interruption.patient = True
         try:
             trainer.run(
@@ -132,6 +135,11 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
         monitor.phase("publish")
     result = asking.last or workshop.held_out.evaluate(trainer.model, trainer.device)
     facts = run_facts(workshop, plan, trainer, opened.record, result)
+    if opened.recipe.objective.name == "translation":
+        objective = workshop.held_out.objective
+        assert isinstance(objective, Target)
+        scores = score_pairs(trainer.model, opened.prepared.tokenizer, objective, opened.prepared.store.held_out)
+        facts["result"] |= {} if scores is None else scores.as_dict()
     publish(opened, trainer, facts)
     return Run(folder, facts, resumed=saved is not None)
 

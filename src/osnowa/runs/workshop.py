@@ -8,7 +8,6 @@ from functools import cached_property
 
 from osnowa.data import RowSequence
 from osnowa.data.plan import Accounting
-from osnowa.exchange import choose_family
 from osnowa.model import Transformer, initialise
 from osnowa.objective import Objective
 from osnowa.runs.doctor import Advice, examine
@@ -29,12 +28,11 @@ class Workshop:
 
     Raises:
         DataError: the corpus can't fill one batch, or nothing is held out.
-        SettingsError: an architecture that no published class holds.
+        SettingsError: an objective that the tokenizer or the rows can't serve.
     """
 
     def __init__(self, recipe: Recipe, prepared: Prepared, machine: Machine) -> None:
         self.recipe, self.prepared, self.machine = recipe, prepared, machine
-        choose_family(recipe.model)  # a model that could not be published is refused before it is trained
         questions = self.objective(HELD_OUT_SEED, self.held_out_mask_share)
         held_out_rows = sequence_of(recipe, prepared.tokenizer, prepared.store.held_out, questions, HELD_OUT_SEED)
         check_rows(len(self.rows.plan(0)), len(held_out_rows.plan(0)), prepared, recipe)
