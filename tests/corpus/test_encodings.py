@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from reading import read, read_text
 
+from osnowa.corpus.western import Evidence
 from osnowa.errors import DataError
 
 POLISH = "Zażółć gęślą jaźń. Śpiewał „Pieśń o źródle” – dźwięcznie, ąę ćł ńó śź ż. ŁÓDŹ, ŚWIĘTO, SPÓŁKA, ŻĄDZA.\n"
@@ -103,6 +105,15 @@ def test_a_polish_name_in_a_long_english_file_is_refused_and_never_read_as_weste
     data = b"A plain line of English text.\n" * 200 + f"This is {name} here.\n".encode(encoding)
     with pytest.raises(DataError, match=r"a\.txt:201: byte 6,0\d\d .*--corpus\.encoding="):
         read_text(tmp_path, data)
+
+
+def test_text_without_blanks_is_judged_in_linear_time(tmp_path: Path) -> None:
+    began = time.process_time()
+    for data in (b"a" * 4_000_000 + b"\xe9", b"\xe9" * 4_000_000, b"caf\xe9" * 1_000_000):
+        evidence = Evidence()
+        evidence.feed(data)
+        assert evidence.words == {"neither": 1}
+    assert time.process_time() - began < 5  # 0.1 s; quadratic would be hours
 
 
 def test_one_polish_name_among_western_words_is_not_read_as_western(tmp_path: Path) -> None:

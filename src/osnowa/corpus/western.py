@@ -10,7 +10,11 @@ from typing import Literal
 
 Kind = Literal["western", "polish", "either", "plain", "neither"]
 
-_WORD = re.compile(rb"[A-Za-z0-9\x80-\x9f\xa1-\xff]*[\x80-\x9f\xa1-\xff][A-Za-z0-9\x80-\x9f\xa1-\xff]*")
+# A word with a byte outside ASCII (and no-break space not among them), found in one pass: nothing is tried twice.
+_WORD = re.compile(
+    rb"(?<![A-Za-z0-9\x80-\x9f\xa1-\xff])[A-Za-z0-9]*+[\x80-\x9f\xa1-\xff][A-Za-z0-9\x80-\x9f\xa1-\xff]*+"
+)
+_LONGEST = 60  # bytes; what is longer is no word
 _REMEMBERED = 20_000  # words whose kind is not worked out again
 _MANY = 0.005  # share of the letters, from which one language must explain them: foreign names in English stay below it
 _MOST = 0.25  # no Western text has more letters outside ASCII (Icelandic 12 % on the whole); Cyrillic and Greek have
@@ -93,6 +97,8 @@ def judge(word: bytes) -> tuple[Kind, frozenset[str]]:
 
     "plain": the same in cp1250 and cp1252, marks and ó, so it says nothing and harms nothing.
     """
+    if len(word) > _LONGEST:
+        return "neither", frozenset()
     western, languages = _is_western(word)
     polish = any(_is_polish(word, encoding) for encoding in ("cp1250", "iso8859-2"))
     if not western:
