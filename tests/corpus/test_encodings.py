@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from reading import read, read_text
 
+from osnowa.corpus.western import Evidence
 from osnowa.errors import DataError
 
 POLISH = "Zażółć gęślą jaźń. Śpiewał „Pieśń o źródle” – dźwięcznie, ąę ćł ńó śź ż. ŁÓDŹ, ŚWIĘTO, SPÓŁKA, ŻĄDZA.\n"
@@ -36,11 +38,17 @@ def test_one_short_polish_line_is_enough(tmp_path: Path, encoding: str) -> None:
     [
         ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy, řekl šéf a čekal."),  # Czech
         ("cp1250", "Árvíztűrő tükörfúrógép, hűvös őszi éjszakán."),  # Hungarian
-        ("cp1252", "El niño comió jamón y después durmió en la habitación pequeña."),  # Spanish
-        ("cp1252", "Où est passé l'élève français ? Là-bas, près de la forêt."),  # French
-        ("cp1252", "Die Größe der Häuser überraschte die Männer sehr."),  # German
+        ("cp1250", "Az első időben kevés volt a nő, később több lett a férfi és a gyerek."),  # Hungarian, simpler words
+        ("cp1250", "Čovjek je išao kući kroz šumu i pjevao, noć je bila topla."),  # Croatian
+        ("cp1250", "Mâine dimineaţă voi pleca la şcoală împreună cu fraţii mei."),  # Romanian
+        ("cp1254", "Şişli'de yağmur yağıyor, çocuklar ışığın altında gülüyor."),  # Turkish
+        ("cp1257", "Šiandien lietus lyja, o vaikai žaidžia prie ežero, žąsys gagena."),  # Lithuanian
+        ("cp1257", "Šodien līst lietus, bet bērni spēlējas pie ezera un dzied dziesmas."),  # Latvian
         ("cp1251", "Широкая электрификация южных губерний."),  # Russian
-        ("cp1252", "The area is 12 m\u00b3 and the caf\u00e9 is open."),
+        ("cp1253", "Η γρήγορη αλεπού πηδάει."),  # Greek
+        ("cp850", "The café is open, and the façade is naïve."),  # DOS
+        ("mac_roman", "The café is open, “and” that’s all."),
+        ("cp1250", "Only ręka stands here."),  # rêka, or ręka
     ],
 )
 def test_other_legacy_text_is_refused_with_the_place_and_never_read_as_polish(
@@ -50,6 +58,74 @@ def test_other_legacy_text_is_refused_with_the_place_and_never_read_as_polish(
     with pytest.raises(DataError, match=r"a\.txt:2: byte \d+ \(line 2\) is not UTF-8.*--corpus\.encoding="):
         read_text(tmp_path, data)
     assert read_text(tmp_path, data, encoding=encoding).texts[0].endswith(text)
+
+
+WESTERN = [
+    "El niño comió jamón y después durmió en la habitación pequeña. ¿Qué hizo mañana?",  # Spanish
+    "Où est passé l'élève français ? Là-bas, près de la forêt, son cœur bat.",  # French
+    "Die Größe der Häuser überraschte die Männer sehr, „natürlich“ – für 5 €.",  # German
+    "A canção que o povo canta na praça é antiga, e ninguém sabe quem a escreveu em São João.",  # Portuguese
+    "Perché la città è così bella? Più di là, però, c'è la virtù.",  # Italian
+    "Det är för sent på kvällen, så vi går hem över ån.",  # Swedish
+    "Jeg læser om en ø på vej hjem, og det er på høje tid.",  # Danish
+    "The area is 12 m\u00b3 and the caf\u00e9 is open.",
+    "The café’s façade — naïve, “as they say” — cost £5…",
+    "It’s only “quotes” – and dashes.",
+    "I do beseech you, wrong not Cæsar so; the encyclopædia has it.",
+]
+
+
+@pytest.mark.parametrize("text", WESTERN)
+@pytest.mark.parametrize("times", [1, 200])
+def test_western_text_is_read_as_cp1252_and_the_guess_is_stated(tmp_path: Path, text: str, times: int) -> None:
+    data = b"Plain first line.\n" + (text + "\n").encode("cp1252") * times
+    outcome = read_text(tmp_path, data)
+    assert outcome.texts == [data.decode("cp1252").rstrip("\n")]
+    (found,) = outcome.surveys
+    assert (found.encoding, found.guessed) == ("cp1252", True)
+    assert "guessed to be cp1252 (Western European)" in outcome.notes
+    assert f"(byte {found.first_invalid:,} is not UTF-8); if that is wrong" in outcome.notes
+    assert "--corpus.encoding" in outcome.notes
+
+
+def test_a_few_western_bytes_in_a_long_english_file_do_not_stop_it(tmp_path: Path) -> None:
+    lines = [b"A plain line of English text, as there are many."] * 5000
+    strange = "The café in München – Señor Peña met Zoë from Tromsø: “it’s naïve, s’il vous plaît” – was closed."
+    lines[3000] = strange.encode("cp1252")
+    outcome = read_text(tmp_path, b"\n".join(lines))
+    assert strange in "\n".join(outcome.texts)
+    assert 'where a word is "café" (byte ' in outcome.notes
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "iso8859-2"])
+@pytest.mark.parametrize("name", ["Wałęsa", "Gdańsk", "Łódź", "Jaś", "Poznań", "ręka", "że"])
+def test_a_polish_name_in_a_long_english_file_is_refused_and_never_read_as_western(
+    tmp_path: Path, encoding: str, name: str
+) -> None:
+    data = b"A plain line of English text.\n" * 200 + f"This is {name} here.\n".encode(encoding)
+    with pytest.raises(DataError, match=r"a\.txt:201: byte 6,0\d\d .*--corpus\.encoding="):
+        read_text(tmp_path, data)
+
+
+def test_text_without_blanks_is_judged_in_linear_time(tmp_path: Path) -> None:
+    began = time.process_time()
+    for data in (b"a" * 4_000_000 + b"\xe9", b"\xe9" * 4_000_000, b"caf\xe9" * 1_000_000):
+        evidence = Evidence()
+        evidence.feed(data)
+        assert evidence.words == {"neither": 1}
+    assert time.process_time() - began < 5  # 0.1 s; quadratic would be hours
+
+
+def test_one_polish_name_among_western_words_is_not_read_as_western(tmp_path: Path) -> None:
+    data = b"The caf\xe9 was na\xefve.\n" * 5 + "Wałęsa came from Gdańsk.\n".encode("cp1250")
+    with pytest.raises(DataError, match=r"looks neither like Polish .* nor clearly like a Western language in cp1252"):
+        read_text(tmp_path, data)
+
+
+def test_polish_legacy_text_with_western_words_stays_polish(tmp_path: Path) -> None:
+    text = PLAIN * 3 + "Kawiarnia nazywa się Café Müller.\n"
+    outcome = read_text(tmp_path, text.encode("cp1250"))
+    assert (outcome.surveys[0].encoding, outcome.surveys[0].guessed) == ("cp1250", False)
 
 
 def test_mostly_utf8_with_broken_bytes_is_never_read_as_legacy(tmp_path: Path) -> None:

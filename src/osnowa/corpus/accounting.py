@@ -91,7 +91,7 @@ def account(
         num_sources=len(catalog.entries),
         sources=[_describe_source(entry) for entry in islice(catalog.read(), _LISTED_SOURCES)],
         examples={rule: [example for _, example in kept] for rule, kept in sorted(tally.examples.items())},
-        warnings=list(_find_warnings(tally, sides, overlap)),
+        warnings=[*_find_guesses(catalog), *_find_warnings(tally, sides, overlap)],
         unit=unit,
     )
     assert ledger.balance() == (0, 0), f"documents and bytes unaccounted for: {ledger.balance()}"
@@ -127,6 +127,20 @@ def _describe_source(entry: Mapping[str, Any]) -> dict[str, Any]:
     source, survey = entry["source"], entry["survey"]
     plain = {name: value for name, value in survey.items() if name not in _BULKY}
     return {"name": source["name"], "format": source["format"], "bytes": source["size"], **plain}
+
+
+def _find_guesses(catalog: Catalog) -> Iterator[CorpusWarning]:
+    guessed = 0
+    samples: list[str] = []
+    for entry in catalog.read():
+        if entry["survey"]["guessed"]:
+            guessed += 1
+            samples += [f"{entry['source']['name']}: {note}" for note in entry["survey"]["notes"]][
+                : _SAMPLES - len(samples)
+            ]
+    if guessed:
+        message = f"the encoding of {guessed} {'files' if guessed > 1 else 'file'} is a guess"
+        yield CorpusWarning("guessed_encoding", message, {"sources": guessed, "samples": samples})
 
 
 def _find_warnings(tally: Tally, sides: Mapping[int, tuple[int, int]], overlap: int) -> Iterator[CorpusWarning]:

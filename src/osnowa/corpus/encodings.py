@@ -1,4 +1,4 @@
-"""Which encoding a text is in: BOM, strict UTF-8, UTF-16 by its zero bytes, else the Polish legacy rule; or none."""
+"""Which encoding a text is in: BOM, strict UTF-8, UTF-16 by its zero bytes, the Polish legacy rule, Western; or none."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from osnowa.corpus.raw import SourceError
+from osnowa.corpus.western import Evidence
 from osnowa.errors import SettingsError
 
 BOMS = {
@@ -66,9 +67,7 @@ def guess_legacy(histogram: np.ndarray) -> str | None:
     Args:
         histogram: counts of the 256 byte values.
     """
-    ascii_letters = int(
-        sum(histogram[ord(letter)] for letter in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    )
+    ascii_letters = count_ascii_letters(histogram)
     best: tuple[int, int] = (0, 0)
     winner = None
     for encoding in LEGACY:
@@ -86,6 +85,11 @@ def guess_legacy(histogram: np.ndarray) -> str | None:
         if convincing and (polish, -controls) > best:
             best, winner = (polish, -controls), encoding
     return winner
+
+
+def count_ascii_letters(histogram: np.ndarray) -> int:
+    """Of counts of the 256 byte values."""
+    return int(histogram[ord("A") : ord("Z") + 1].sum() + histogram[ord("a") : ord("z") + 1].sum())
 
 
 def _decode(data: bytes, encoding: str) -> str:
@@ -138,6 +142,7 @@ class Examiner:
     context: str = ""  # what stands there, when it is read as cp1252
     offset: int = 0
     histogram: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+    western: Evidence = field(default_factory=Evidence)
 
     def feed(self, data: bytes, line: int) -> str | None:
         """The decoded piece, or None when it is not UTF-8; `line` is the physical line on which it begins."""
@@ -155,6 +160,7 @@ class Examiner:
             self.telling += len(_TELLING.findall(data))
             self.strays += len(_HIGH.findall(data)) - sum(matched)
             self.histogram += np.bincount(np.frombuffer(data, np.uint8), minlength=256)
+            self.western.feed(data)
             self.characters += len(data)
         else:
             self.characters += len(text)
@@ -164,7 +170,7 @@ class Examiner:
         return text
 
     def verdict(self, wanted: str, declared: str | None, skip_damage: bool) -> str:
-        """'utf-8' or the legacy encoding of a text without a byte order mark.
+        """'utf-8' or the legacy encoding of a text without a byte order mark; cp1252 is a guess, to be stated.
 
         Args:
             wanted: the setting corpus.encoding; text that is sound UTF-8 is read as that all the same.
@@ -191,8 +197,11 @@ class Examiner:
             return legacy
         if skip_damage and self.strays < 0.001 * self.offset:
             return "utf-8"
+        if self.western.convincing(int(self.histogram[0xC0:].sum()), count_ascii_letters(self.histogram)):
+            return "cp1252"
         raise SourceError(
-            f"{place} ({self.context}), and it does not look like Polish in cp1250, ISO-8859-2 or cp852 either",
+            f"{place} ({self.context}), and it looks neither like Polish in cp1250, ISO-8859-2 or cp852 "
+            "nor clearly like a Western language in cp1252",
             "if that reads well use --corpus.encoding=cp1252, else name its encoding (UTF-8 files are still read as such)",
             self.first_invalid_line,
         )

@@ -17,6 +17,7 @@ class Survey:
     sha256: str = ""  # of the bytes as they are stored (of the unpacked bytes of an archive's member)
     size: int = 0  # of the same bytes
     encoding: str = "utf-8"
+    guessed: bool = False  # the encoding: it fits the words, but others could fit them too
     bom: int = 0  # bytes of the byte order mark
     first_invalid: int | None = None  # byte offset of the first byte that is not UTF-8
     characters: int = 0  # decoded; of a Parquet file, bytes of its text column

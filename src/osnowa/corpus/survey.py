@@ -71,13 +71,14 @@ def _survey_bytes(source: Source, config: CorpusConfig) -> tuple[Survey, Measure
         content: Any = Rest(head[bom:], stream)
         if encoding not in ("", "utf-8"):
             content = Transcoded(content, encoding)
-        measure = Measure()
+        measure, guessed = Measure(), False
         for raw in read_cells(content, LINE_ENDS[source.format]):
             measure.add(raw, LINE_ENDS[source.format])
         if not encoding or encoding == "utf-8":
             declared = html.declared_encoding(head) if source.format == "html" else None
             asked = "utf-8" if encoding else wanted
             encoding = measure.examiner.verdict(asked, declared, config.bad_lines == "skip")
+            guessed = encoding == "cp1252" not in (asked, declared)
             notes += _explain_encoding(encoding, asked, declared, measure)
             measure.encoding = encoding
         found = Survey(
@@ -85,6 +86,7 @@ def _survey_bytes(source: Source, config: CorpusConfig) -> tuple[Survey, Measure
             sha256=stream.sha256(),
             size=stream.taken,
             encoding=encoding,
+            guessed=guessed,
             bom=bom,
             first_invalid=measure.first_invalid(bom),
             characters=measure.examiner.characters,
@@ -108,6 +110,13 @@ def _explain_encoding(encoding: str, wanted: str, declared: str | None, measure:
         return [f"read as {encoding}, as corpus.encoding says"]
     if encoding == declared:
         return [f"read as {encoding}, as the page says (byte {place:,} is not UTF-8)"]
+    if encoding == "cp1252":
+        word = measure.examiner.western.example
+        shown = f', where a word is "{word}"' if word else ""
+        return [
+            f"guessed to be cp1252 (Western European){shown} (byte {place:,} is not UTF-8); "
+            "if that is wrong, name the encoding with --corpus.encoding"
+        ]
     return [f"read as {encoding}, which gives most Polish letters (byte {place:,} is not UTF-8)"]
 
 
