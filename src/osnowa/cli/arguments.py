@@ -85,6 +85,15 @@ def parser() -> Parser:
     follow.add_argument("second", metavar="B")
     _device(follow)
 
+    take = verb("import", "a Hugging Face folder to a model of ours; nothing in it is run")
+    take.add_argument("folder", metavar="FOLDER", help="safetensors, config.json and, if there is one, tokenizer.json")
+    take.add_argument("--out", metavar="MODEL", required=True, help="new folder for the model")
+
+    give = verb("export", "a model as a folder or file of another tool")
+    give.add_argument("model", metavar="MODEL", help="a run folder, its model/ folder, or a Hugging Face folder")
+    give.add_argument("--to", metavar="FORMAT", required=True, help="huggingface")
+    give.add_argument("--out", metavar="PATH", required=True, help="new folder or file")
+
     report = verb("report", "curves and figures of a run as one HTML page")
     report.add_argument("run", metavar="RUN")
 
