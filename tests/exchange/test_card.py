@@ -217,3 +217,13 @@ def test_what_the_card_says_about_transformers_runs(tmp_path: Path) -> None:
     with redirect_stdout(io.StringIO()) as out:
         exec("\n".join([*lines, f"print({last})"]), {})
     assert out.getvalue().count("'") == 10
+
+
+@pytest.mark.parametrize(("preset", "own"), [("gpt3-tiny", True), ("gpt2-tiny", False)])
+def test_a_model_that_transformers_can_not_load_says_so_and_why(preset: str, own: bool) -> None:
+    facts = {**FACTS, "model": shrink(preset).model_dump(mode="json")}
+    matter, body = split(model_card(facts))
+    assert matter["library_name"] == ("osnowa" if own else "transformers")
+    assert ("transformers can't load; the nearest, GPT2LMHeadModel, needs windows" in body) is own
+    assert ("from_pretrained" in body) is not own
+    assert "osnowa.load(" in body

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 import transformers
 from torch import Tensor
 
-from osnowa.exchange.families import FAMILIES, choose_family
+from osnowa.exchange.families import choose_family
 from osnowa.model import Layout, ModelConfig, Transformer
 from osnowa.runs.presets import FAMILIES as PRESET_FAMILIES
 from osnowa.runs.presets import PRESETS, resolve
-from small_models import IDS, LENGTH, as_theirs, forward, random_model, random_rows, shrink
+from small_models import IDS, as_theirs, forward, random_model, random_rows, shrink
 
 TIGHT = 1e-9  # float64 through six layers; a wrong epsilon or activation is 1e-6 and more
 CLASSES = {
@@ -52,6 +52,13 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma3": ("gemma3_text", {}),
     "gemma3 with a factor": ("gemma3_text", {"rotary_factors": (1.0,) * 5 + (8.0,), "logit_softcap": 20.0}),
 }
+
+DECODERS = [
+    preset.name
+    for family in PRESET_FAMILIES.values()
+    for preset in family.presets
+    if not resolve(preset.name).sections["model"]["encoder_layers"]
+]
 
 
 @pytest.fixture
@@ -127,3 +134,86 @@ def test_logits_and_every_gradient_of_the_loss_once_the_casts_are_wide(name: str
     assert ours.keys() == theirs.keys()
     for each, gradient in ours.items():
         assert_equal(gradient, theirs[each], TIGHT)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_logits_of_the_class_as_it_is(name: str) -> None:
+    """Its norms, softmax and angles are float32, whose step is 6e-8; six layers of random weights make it some 1e-6.
+
+    Without padding: in float64 its mask is -1.8e308, which the float32 softmax makes an infinity, and a place of padding
+    whose whole window is padding a NaN.
+    """
+    model, reference = build(name)
+    tokens, _, real = random_rows(model.config)
+    tokens = torch.where(real, tokens, 7)
+    with torch.no_grad():
+        assert_equal(forward(model, tokens, Layout.plain(tokens))[1], reference(input_ids=tokens).logits, 1e-5)
+
+
+def test_every_decoder_family_has_a_reference_or_says_that_it_has_none() -> None:
+    compared = {name.split(" ")[0] for name in SHAPES}
+    assert {name.rsplit("-", 1)[0] for name in DECODERS} == compared
+    assert "no published class" in PRESETS["gpt3-125m"].note
+
+
+@pytest.mark.parametrize("preset", ["gpt3-tiny", "gpt3-1.3b"])
+def test_banded_layers_are_those_of_an_independent_reference(preset: str) -> None:
+    """Dense and banded attention in turn, written out place by place; the first with wide heads as in table 2.1."""
+    config = shrink(preset, decoder_layers=4)
+    assert config.windows == (None, 5)
+    model = random_model(config)
+    tokens, _, _ = random_rows(config, rows=2)
+    weights = {name: each.detach() for name, each in model.named_parameters()}
+    expected = torch.stack([banded(weights, config, row.tolist()) for row in tokens])
+    with torch.no_grad():
+        assert_equal(forward(model, tokens, Layout.plain(tokens))[1], expected, TIGHT)
+
+
+def banded(weights: dict[str, Tensor], config: ModelConfig, tokens: list[int]) -> Tensor:
+    """Logits [seq, vocab] of a pre-norm decoder (Brown et al. 2020), one place and one head at a time."""
+
+    def linear(x: Tensor, name: str) -> Tensor:
+        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+    def norm(x: Tensor, name: str) -> Tensor:
+        centred = x - x.mean(-1, keepdim=True)
+        spread = (centred.square().mean(-1, keepdim=True) + config.norm_eps).sqrt()
+        return centred / spread * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    x = torch.stack(
+        [
+            weights["embedding.token.weight"][t] + weights["decoder.position.table.weight"][i]
+            for i, t in enumerate(tokens)
+        ]
+    )
+    for layer in range(config.decoder_layers):
+        block = f"decoder.blocks.{layer}"
+        inside = norm(x, f"{block}.attention_residual.norm_in")
+        query, key, value = (linear(inside, f"{block}.attention.{each}") for each in ("query", "key", "value"))
+        context = torch.zeros_like(query)
+        for place in range(len(tokens)):
+            first = 0 if layer % 2 == 0 else max(0, place - 4)
+            for head in range(config.num_heads):
+                part = slice(head * config.head_width, (head + 1) * config.head_width)
+                scores = key[first : place + 1, part] @ query[place, part] / config.head_width**0.5
+                context[place, part] = scores.softmax(0) @ value[first : place + 1, part]
+        x = x + linear(context, f"{block}.attention.output")
+        inside = linear(norm(x, f"{block}.feed_forward_residual.norm_in"), f"{block}.feed_forward.up")
+        cubed = inside + 0.044715 * inside**3
+        x = x + linear(0.5 * inside * (1 + torch.tanh((2 / torch.pi) ** 0.5 * cubed)), f"{block}.feed_forward.down")
+    return norm(x, "decoder.final_norm") @ weights["embedding.token.weight"].T
+
+
+@pytest.mark.parametrize("preset", DECODERS)
+def test_parameter_counts_are_those_of_the_published_class(preset: str) -> None:
+    config = ModelConfig.read("model", resolve(preset).sections["model"])
+    nearest = config
+    if preset.startswith("gpt3"):  # windows have no parameters; heads wider than the width divided by them do
+        nearest = config.changed(windows=(None,), d_head=None, num_heads=1)
+    with torch.device("meta"):
+        reference = empty_reference(nearest)
+    counted = sum(each.numel() for each in reference.parameters())
+    wider = config.num_heads * config.head_width - config.d_model
+    assert resolve(preset).parameters == counted + config.decoder_layers * wider * (4 * config.d_model + 3) * (
+        nearest is not config
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from osnowa.errors import UsageError
@@ -85,6 +85,8 @@ def parser() -> Parser:
     follow.add_argument("second", metavar="B")
     _device(follow)
 
+    _exchange(verb)
+
     report = verb("report", "curves and figures of a run as one HTML page")
     report.add_argument("run", metavar="RUN")
 
@@ -96,6 +98,17 @@ def parser() -> Parser:
         help="also train a little twice, once stopped on the way, and compare the bytes",
     )
     return top
+
+
+def _exchange(verb: Callable[[str, str], Parser]) -> None:
+    take = verb("import", "a Hugging Face folder to a model of ours; nothing in it is run")
+    take.add_argument("folder", metavar="FOLDER", help="safetensors, config.json and, if there is one, tokenizer.json")
+    take.add_argument("--out", metavar="MODEL", required=True, help="new folder for the model")
+
+    give = verb("export", "a model as a folder or file of another tool")
+    give.add_argument("model", metavar="MODEL", help="a run folder, its model/ folder, or a Hugging Face folder")
+    give.add_argument("--to", metavar="FORMAT", required=True, help="huggingface")
+    give.add_argument("--out", metavar="PATH", required=True, help="new folder or file")
 
 
 def _text(made: Parser) -> None:

@@ -136,6 +136,20 @@ def next_sentence(arguments: argparse.Namespace, overrides: list[str]) -> int:
     return put(vars(result)) if arguments.json else show.followed(result)
 
 
+def import_folder(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.exchange_folders import import_model
+
+    made = import_model(arguments.folder, arguments.out)
+    return put(made.as_dict()) if arguments.json else show.exchanged(made)
+
+
+def export(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.exchange_folders import export_model
+
+    made = export_model(arguments.model, arguments.to, arguments.out)
+    return put(made.as_dict()) if arguments.json else show.exchanged(made)
+
+
 def report(arguments: argparse.Namespace, overrides: list[str]) -> int:
     from osnowa.runs.api import report as write
 

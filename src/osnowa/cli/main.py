@@ -21,6 +21,8 @@ COMMANDS: dict[str, Command] = {
     "presets": commands.presets,
     "fill": commands.fill,
     "next-sentence": commands.next_sentence,
+    "import": commands.import_folder,
+    "export": commands.export,
     "report": commands.report,
     "verify": commands.verify,
 }

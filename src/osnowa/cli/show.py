@@ -16,6 +16,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from osnowa.generate import FillResult, NextSentenceResult
     from osnowa.runs.doctor import Examination
+    from osnowa.runs.exchange_folders import Exchanged
     from osnowa.runs.prepare import Prepared
     from osnowa.runs.pretrain import Run
     from osnowa.runs.verify import Verdict
@@ -61,6 +62,13 @@ def percent(share: float) -> str:
 def count(number: float) -> str:
     """1,234,567 or 12.3 M."""
     return f"{number / 1e6:,.1f} M" if number >= 1e7 else f"{number:,.0f}"
+
+
+def exchanged(made: Exchanged) -> int:
+    for note in made.notes:
+        more = f" ({', '.join(note.evidence[:MOST_EXAMPLES])})" if note.evidence and note.code != "own-format" else ""
+        line(f"note: {note.message}{more}")
+    return line(f"{made.path}: {made.class_name}, {made.parameters:,} parameters")
 
 
 def filled(text: str, result: FillResult) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from osnowa.errors import SettingsError
 from osnowa.exchange.facts import Facts, inner, languages, number, say, text
+from osnowa.exchange.families import notes_before_training
+from osnowa.model import ModelConfig
 
 _USAGE = """\
 With osnowa:
@@ -15,9 +18,8 @@ import osnowa
 
 model = osnowa.load("{folder}")
 model.fill("{prompt}", top_k=5){next_sentence}
-```
-
-With Hugging Face transformers:
+```"""
+_USAGE_ELSEWHERE = """With Hugging Face transformers:
 
 ```python
 import torch
@@ -70,7 +72,8 @@ def _front_matter(facts: Facts) -> str:
         "masked-language-modelling",
         *(["next-sentence-prediction"] if _has_pairs(facts) else []),
     ]
-    lines += ["library_name: transformers", "pipeline_tag: fill-mask", "tags:", *(f"- {tag}" for tag in tags), "---"]
+    library = "osnowa" if _own_format(facts) else "transformers"
+    lines += [f"library_name: {library}", "pipeline_tag: fill-mask", "tags:", *(f"- {tag}" for tag in tags), "---"]
     return "\n".join(lines)
 
 
@@ -244,4 +247,18 @@ def _limits(facts: Facts) -> list[str]:
 def _usage(facts: Facts) -> str:
     prompt = next((_PROMPTS[code] for code in languages(facts) if code in _PROMPTS), _PROMPTS["en"])
     pairs = '\nmodel.next_sentence("...", "...")' if _has_pairs(facts) else ""
-    return _USAGE.format(folder=text(facts, "folder") or "RUN/model", prompt=prompt, next_sentence=pairs)
+    values = {"folder": text(facts, "folder") or "RUN/model", "prompt": prompt, "next_sentence": pairs}
+    own = _own_format(facts)
+    return (
+        f"{_USAGE.format(**values)}\n\n{own[:1].upper() + own[1:] + '.' if own else _USAGE_ELSEWHERE.format(**values)}"
+    )
+
+
+def _own_format(facts: Facts) -> str:
+    """Why only osnowa reads the folder; nothing where a class of transformers has the shape, or too little is known."""
+    told = inner(facts, "model")
+    try:
+        config = ModelConfig.read("model", {name: told[name] for name in ModelConfig.model_fields if name in told})
+    except SettingsError:
+        return ""
+    return next((note.message for note in notes_before_training(config) if note.code == "own-format"), "")
