@@ -435,6 +435,7 @@ def test_shards_are_read_as_one(kind: str, request: pytest.FixtureRequest) -> No
         ("t5", {"d_model": -1}, "d_model = -1, not a whole number"),
         ("t5", {"d_model": 0}, "model.d_model = 0: is out of range"),
         ("t5", {"relative_attention_num_buckets": 1}, "model.relative_buckets = 1: is out of range"),
+        ("t5", {"relative_attention_max_distance": 16}, "model.relative_furthest = 16: is not beyond the 16 distances"),
         ("t5", {"num_decoder_layers": 100_000}, "model.decoder_layers = 100000: is out of range"),
         ("t5", {"layer_norm_epsilon": 10**400}, "layer_norm_epsilon = 1000"),
         ("t5", {"quantization_config": {"bits": 4}}, "quantization_config = {'bits': 4}, not null"),

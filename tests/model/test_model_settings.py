@@ -53,6 +53,10 @@ def refusal(**changes: Any) -> str:
             "model.rotary_stretch = [8.0, 4.0, 4.0, 8192.0]: needs a factor and a length above 0, and a low bound from 0 "
             "below the high one; use 8, 1, 4, 8192",
         ),
+        (
+            {"position": "relative", "relative_furthest": 16},
+            "model.relative_furthest = 16: is not beyond the 16 distances that have a kind of their own; use at least 17",
+        ),
         ({"nrom": "rmsnorm"}, "model.nrom: no such setting; did you mean model.norm?"),
     ],
 )

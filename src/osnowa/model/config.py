@@ -218,6 +218,12 @@ class ModelConfig(Settings):
                 "leave it 0",
             ),
             (
+                self.position == "relative" and self.relative_furthest <= self.relative_buckets // 2,
+                f"model.relative_furthest = {self.relative_furthest}",
+                f"is not beyond the {self.relative_buckets // 2} distances that have a kind of their own",
+                f"use at least {self.relative_buckets // 2 + 1}",
+            ),
+            (
                 self.position == "sinusoidal" and self.d_model % 2 == 1,
                 f"model.d_model = {self.d_model}",
                 "is odd, and sines come with cosines",
