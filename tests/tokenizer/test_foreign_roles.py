@@ -277,3 +277,18 @@ def test_bytes_behind_another_word_rule_are_counted_as_bytes() -> None:
     )
     foreign = Tokenizer.from_bytes(engine.to_str().encode(), "x.json")
     assert foreign.num_bytes[foreign.encode("żółw")].sum() == 7
+
+
+def test_the_unknown_is_what_the_file_calls_so_and_no_companion(tmp_path: Path) -> None:
+    vocabulary = {"a": 0, "[?]": 1, "[UNK]": 2, "[": 3, "?": 4, "]": 5, "UN": 6, "K": 7}
+    engine = Engine(models.WordPiece(vocabulary, unk_token="[?]"))
+    engine.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    foreign = in_folder(tmp_path / "one", engine, tokenizer_config={"unk_token": "a"})
+    assert foreign.unk == 1
+    assert foreign.encode("☃ a") == [1, 0]
+    pieces = [("a", -1.0), ("▁", -2.0), ("<nieznany>", 0.0)]
+    unigram = Engine(models.Unigram(pieces, 2, False))
+    unigram.pre_tokenizer = pre_tokenizers.Metaspace()
+    assert in_folder(tmp_path / "two", unigram, special_tokens_map={}).unk == 2

@@ -167,7 +167,7 @@ def describe(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
         ("kept", f"{documents['train']:,} to train on, {documents['held_out']:,} held out"),
         (
             "languages of the targets" if unit == "pairs" else "languages",
-            ", ".join(f"{name} {value['documents']:,}" for name, value in list(figures["languages"].items())[:8]),
+            ", ".join(f"{name} {number:,}" for name, number in _most(figures["languages"])[:8]),
         ),
         (f"largest {unit.removesuffix('s')}", f"{figures['largest_document_share']:.1%} of the tokens"),
     ]
@@ -182,7 +182,9 @@ def describe(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
         )
     sections["Rows"] = [
         ("rows per epoch", f"{figures['rows']:,}, {figures['padding_share']:.1%} padding"),
-        (
+        ("pairs that fit a row", f"{figures['samples']:,} of {documents['train']:,}")
+        if unit == "pairs"
+        else (
             "next-sentence pairs",
             f"{figures['pairs']:,} of {figures['samples']:,} samples, half true, half from another document",
         ),
@@ -194,6 +196,11 @@ def describe(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
         ("the run, estimated", f"{figures['run_tokens']:,.0f} tokens, {figures['epochs']:.1f} epochs"),
     ]
     return sections
+
+
+def _most(languages: dict[str, dict[str, int]]) -> list[tuple[str, int]]:
+    """Languages with their documents, the most frequent first."""
+    return sorted(((name, value["documents"]) for name, value in languages.items()), key=lambda each: -each[1])
 
 
 def advise(prepared: Prepared, recipe: Recipe, figures: dict[str, Any]) -> list[Advice]:

@@ -130,7 +130,7 @@ def read_frame(parsed: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Special tokens that the file's post-processor puts before and behind a single text."""
     processor = parsed.get("post_processor") or {}
     for part in [processor, *(processor.get("processors") or [])]:
-        if part.get("type") in ("BertProcessing", "RobertaProcessing"):
+        if {"cls", "sep"} <= part.keys():  # one of the two classes that know nothing but this frame
             return [part["cls"][0]], [part["sep"][0]]
         if part.get("type") == "TemplateProcessing":
             names = [_template_names(piece, part["special_tokens"]) for piece in part["single"]]
