@@ -99,12 +99,12 @@ class Attention(nn.Module):
         mask: Float[Tensor, "batch _ query key"] | None,
     ) -> Float[Tensor, "batch head query d_head"]:
         """softmax(q k^T x scale + mask) v, one named tensor at a time."""
-        if q.size(1) != k.size(1):
-            k, v = (each.repeat_interleave(q.size(1) // k.size(1), dim=1) for each in (k, v))
-        scores = softcap((q * self.scale) @ k.transpose(-2, -1), self.cap)
+        sharing = (*k.shape[:2], -1)  # heads that share keys one below the other: keys and values are not copied
+        scores = (q * self.scale).reshape(*sharing, self.d_head) @ k.transpose(-2, -1)
+        scores = softcap(scores.view(*q.shape[:3], -1), self.cap)
         scores = self.scores(scores if mask is None else scores + mask)
-        weights = self.weights(scores.softmax(-1))
-        return F.dropout(weights, self.dropout, self.training) @ v
+        weights = F.dropout(self.weights(scores.softmax(-1)), self.dropout, self.training)
+        return (weights.reshape(*sharing, k.size(2)) @ v).view(q.shape)
 
     def split(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch head seq d_head"]:
         """The heads side by side become an axis of their own."""

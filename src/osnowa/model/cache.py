@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from osnowa.model.ahead import Ahead
 from osnowa.model.mask import Layout
 
 
@@ -32,20 +33,39 @@ class LayerCache:
         self.length = stop
         return self.keys[:, :, :stop], self.values[:, :, :stop]
 
-    def reorder(self, rows: Int[Tensor, " batch"]) -> None:
-        """Row i becomes what row rows[i] was."""
+    def reorder(self, rows: Int[Tensor, " new_batch"]) -> None:
+        """Row i becomes what row rows[i] was; only what is filled is copied."""
         if self.keys is not None and self.values is not None:
-            self.keys, self.values = self.keys.index_select(0, rows), self.values.index_select(0, rows)
+            self.keys, self.values = (self._reordered(each, rows) for each in (self.keys, self.values))
+
+    def _reordered(self, buffer: Tensor, rows: Tensor) -> Tensor:
+        filled = buffer[:, :, : self.length].index_select(0, rows)
+        if len(rows) != len(buffer):
+            buffer = buffer.new_empty((len(rows), *buffer.shape[1:]))
+        buffer[:, :, : self.length] = filled
+        return buffer
 
 
 @dataclass
 class Cache:
-    """What a decoder remembers of a row: its layers' keys and values, those of the memory, and where each key stands."""
+    """What a decoder remembers of a row: its layers' keys and values, those of the memory, and where each key stands.
+
+    `planned` says where all `capacity` tokens are going to stand: then single tokens cost less (see `Ahead`). Its rows
+    are padded at their beginning alone.
+    """
 
     capacity: int
+    planned: Layout | None = None
     layers: dict[int, LayerCache] = field(default_factory=dict)
     memory: dict[int, LayerCache] = field(default_factory=dict)  # cross-attention: computed once
     layout: Layout | None = None
+    ahead: Ahead | None = None
+    memory_mask: Tensor | None = None  # of single tokens, when the layout is planned
+
+    @property
+    def length(self) -> int:
+        """How many tokens each row has."""
+        return 0 if self.layout is None else self.layout.positions.size(1)
 
     def layer(self, index: int) -> LayerCache:
         """The cache of self-attention in layer `index`."""
@@ -57,6 +77,9 @@ class Cache:
 
     def extend(self, new: Layout) -> Layout:
         """The layout of every key so far, the new ones included."""
+        if self.planned is not None:
+            self.layout = self.planned.cut(0, self.length + new.positions.size(1))
+            return self.layout
         old = self.layout
         if old is not None:
             prefix = None
@@ -71,12 +94,16 @@ class Cache:
         self.layout = new
         return new
 
-    def reorder(self, rows: Int[Tensor, " batch"]) -> None:
-        """Row i becomes what row rows[i] was (beam search)."""
-        for each in (*self.layers.values(), *self.memory.values()):
+    def reorder(self, rows: Int[Tensor, " new_batch"], *, alike: bool = False) -> None:
+        """Row i becomes what row rows[i] was; there may be fewer or more rows than before.
+
+        `alike`: the two always have layout and memory in common, as beams of one prompt have.
+        """
+        for each in self.layers.values():
             each.reorder(rows)
-        if self.layout is not None:
-            old = self.layout
-            self.layout = Layout(
-                old.positions[rows], old.document_ids[rows], None if old.prefix is None else old.prefix[rows]
-            )
+        if alike:
+            return
+        for each in self.memory.values():
+            each.reorder(rows)
+        self.layout, self.planned = (None if each is None else each.take(rows) for each in (self.layout, self.planned))
+        self.ahead = self.memory_mask = None

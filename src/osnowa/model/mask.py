@@ -23,6 +23,15 @@ class Layout:
         positions = torch.arange(tokens.size(1), device=tokens.device).expand(tokens.shape)
         return cls(positions, torch.ones_like(tokens) if real is None else real.long())
 
+    def cut(self, start: int, stop: int) -> Layout:
+        """The places start .. stop-1 of each row."""
+        prefix = None if self.prefix is None else self.prefix[:, start:stop]
+        return Layout(self.positions[:, start:stop], self.document_ids[:, start:stop], prefix)
+
+    def take(self, rows: Int[Tensor, " new_batch"]) -> Layout:
+        """Row i is what row rows[i] was."""
+        return Layout(self.positions[rows], self.document_ids[rows], None if self.prefix is None else self.prefix[rows])
+
     def to(self, device: torch.device) -> Layout:
         """The same on a device."""
         prefix = None if self.prefix is None else self.prefix.to(device, non_blocking=True)

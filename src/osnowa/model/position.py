@@ -14,8 +14,28 @@ from osnowa.model.config import ModelConfig
 Rotate = Callable[[Tensor], Tensor]
 
 
-def stand_still(heads: Tensor) -> Tensor:
-    return heads
+class Rotation:
+    """How queries and keys "batch head seq d_head" are turned; this one leaves them as they are."""
+
+    def __call__(self, heads: Tensor) -> Tensor:
+        return heads
+
+    def at(self, place: int) -> Rotation:
+        """That of the tokens at one place of the rows alone."""
+        return self
+
+
+class Turn(Rotation):
+    """Pairs of numbers, half a head apart, turned; `cos` and signed `sin` of the angles are "batch 1 seq d_head"."""
+
+    def __init__(self, cos: Tensor, sin: Tensor) -> None:
+        self.cos, self.sin = cos, sin
+
+    def __call__(self, heads: Tensor) -> Tensor:
+        return heads * self.cos + heads.roll(heads.size(-1) // 2, -1) * self.sin
+
+    def at(self, place: int) -> Rotation:
+        return Turn(self.cos[:, :, place : place + 1], self.sin[:, :, place : place + 1])
 
 
 class Position(nn.Module):
@@ -30,9 +50,9 @@ class Position(nn.Module):
         """What is added to the embeddings."""
         return x
 
-    def rotations(self, positions: Int[Tensor, "batch seq"], dtype: torch.dtype) -> list[Rotate]:
+    def rotations(self, positions: Int[Tensor, "batch seq"], dtype: torch.dtype) -> list[Rotation]:
         """How layer i turns queries and keys "batch head seq d_head": rotations[i % len]."""
-        return [stand_still]
+        return [Rotation()]
 
     def bias(
         self, query: Int[Tensor, "batch query"], key: Int[Tensor, "batch key"]
@@ -81,7 +101,7 @@ class Rotary(Position):
         self.bases, self.factors, self.width = config.rotary_bases, config.rotary_factors, config.head_width
         self.stretch = config.rotary_stretch
 
-    def rotations(self, positions: Int[Tensor, "batch seq"], dtype: torch.dtype) -> list[Rotate]:
+    def rotations(self, positions: Int[Tensor, "batch seq"], dtype: torch.dtype) -> list[Rotation]:
         kinds = [
             (self.bases[i % len(self.bases)], self.factors[i % len(self.factors)])
             for i in range(math.lcm(len(self.bases), len(self.factors)))
@@ -89,19 +109,14 @@ class Rotary(Position):
         made = {kind: self._rotation(positions, dtype, *kind) for kind in set(kinds)}
         return [made[kind] for kind in kinds]
 
-    def _rotation(self, positions: Tensor, dtype: torch.dtype, base: float, factor: float) -> Rotate:
+    def _rotation(self, positions: Tensor, dtype: torch.dtype, base: float, factor: float) -> Rotation:
         exact = torch.promote_types(dtype, torch.float32)
         rate = rates(base, self.width, exact, positions.device) / factor
         if self.stretch is not None:
             rate = stretched(rate, *self.stretch)
-        angle = (positions[:, None, :, None] * rate).repeat(1, 1, 1, 2)
+        angle = positions[:, None, :, None] * rate
         cos, sin = angle.cos().to(dtype), angle.sin().to(dtype)
-
-        def rotate(heads: Float[Tensor, "batch head seq d_head"]) -> Float[Tensor, "batch head seq d_head"]:
-            left, right = heads.chunk(2, dim=-1)
-            return heads * cos + torch.cat((-right, left), -1) * sin
-
-        return rotate
+        return Turn(torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1))
 
 
 class Relative(Position):

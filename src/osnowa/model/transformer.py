@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from osnowa.model.ahead import Ahead
 from osnowa.model.block import Block
 from osnowa.model.cache import Cache
 from osnowa.model.config import ModelConfig
@@ -13,7 +14,7 @@ from osnowa.model.feed_forward import Experts, balance_loss
 from osnowa.model.head import LanguageModelHead, NextSentenceHead
 from osnowa.model.mask import Layout, additive, visible
 from osnowa.model.norm import build_norm
-from osnowa.model.position import POSITIONS
+from osnowa.model.position import POSITIONS, Rotation
 from osnowa.model.tap import Tap
 
 
@@ -60,11 +61,7 @@ class Stack(nn.Module):
         cache: Cache | None = None,
     ) -> Float[Tensor, "batch seq d_model"]:
         """`x` are the tokens after those that `cache` remembers."""
-        keys = layout if cache is None else cache.extend(layout)
-        bias = self.position.bias(layout.positions, keys.positions)
-        masks = {w: additive(visible(layout, keys, self.causal, w), x.dtype, bias) for w in set(self.windows)}
-        memory_mask = None if memory_layout is None else additive(visible(layout, memory_layout), x.dtype)
-        rotations = self.position.rotations(layout.positions, x.dtype)
+        masks, memory_mask, rotations = self.surroundings(x, layout, memory_layout, cache)
         x = self.dropout(self.input_norm(self.embedded(self.position.embed(x, layout.positions))))
         for i, block in enumerate(self.blocks):
             mask, rotate = masks[self.windows[i % len(self.windows)]], rotations[i % len(rotations)]
@@ -72,6 +69,24 @@ class Stack(nn.Module):
             across = None if cache is None or memory is None else cache.memory_layer(i, memory.size(1))
             x = block(x, mask, rotate, memory, memory_mask, (own, across))
         return self.final_norm(x)
+
+    def surroundings(
+        self, x: Tensor, layout: Layout, memory_layout: Layout | None, cache: Cache | None
+    ) -> tuple[dict[int | None, Tensor | None], Tensor | None, list[Rotation]]:
+        """The mask of each window, the mask across to the memory, and how layers turn queries and keys."""
+        keys = layout if cache is None else cache.extend(layout)
+        if cache is not None and cache.planned is not None and x.size(1) == 1:
+            if cache.ahead is None:
+                cache.ahead = Ahead(cache.planned, self.position, self.windows, x.dtype)
+                if memory_layout is not None and not bool(memory_layout.document_ids.all()):
+                    cache.memory_mask = additive(visible(layout, memory_layout), x.dtype)
+            stop = cache.length
+            masks = {window: cache.ahead.mask(window, stop) for window in cache.ahead.near}
+            return masks, cache.memory_mask, cache.ahead.rotations(stop - 1)
+        bias = self.position.bias(layout.positions, keys.positions)
+        full = {w: additive(visible(layout, keys, self.causal, w), x.dtype, bias) for w in set(self.windows)}
+        memory_mask = None if memory_layout is None else additive(visible(layout, memory_layout), x.dtype)
+        return dict(full), memory_mask, self.position.rotations(layout.positions, x.dtype)
 
 
 class Transformer(nn.Module):
