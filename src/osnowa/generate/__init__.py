@@ -1,8 +1,23 @@
-"""Asking a trained model: fill-mask, next-sentence and vectors now, text generation to come."""
+"""Asking a trained model: texts that go on from a prompt, fill-mask, next-sentence, sentence vectors."""
 
 from __future__ import annotations
 
 from osnowa.generate.embed import embed
 from osnowa.generate.fill import FillResult, Guess, NextSentenceResult, fill, next_sentence
+from osnowa.generate.frame import Frame
+from osnowa.generate.settings import GenerationConfig
+from osnowa.generate.text import GenerateResult, generate, stream
 
-__all__ = ["FillResult", "Guess", "NextSentenceResult", "embed", "fill", "next_sentence"]
+__all__ = [
+    "FillResult",
+    "Frame",
+    "GenerateResult",
+    "GenerationConfig",
+    "Guess",
+    "NextSentenceResult",
+    "embed",
+    "fill",
+    "generate",
+    "next_sentence",
+    "stream",
+]

@@ -73,8 +73,7 @@ class Decoder:
         self.tokens, self.real = pad(prompts, left=True, device=device)
         # The last token is never read again, so it needs no place.
         capacity = self.tokens.size(1) + most - 1
-        self.planned = plan(self.real, capacity, prefix)
-        self.cache = Cache(capacity, self.planned)
+        self.cache = Cache(capacity, plan(self.real, capacity, prefix))
 
     def begin(self) -> Float[Tensor, "row vocab"]:
         """Read the prompts; the logits of the first new token of each row."""
@@ -82,18 +81,16 @@ class Decoder:
 
     def read(self, tokens: Int[Tensor, "row new"]) -> Float[Tensor, "row vocab"]:
         """Go on with `tokens`; the logits of what follows them."""
+        assert self.cache.planned is not None
         place = self.cache.length
-        layout = self.planned.cut(place, place + tokens.size(1))
+        layout = self.cache.planned.cut(place, place + tokens.size(1))
         hidden = self.model.decode(tokens, layout, self.memory, self.memory_layout, self.cache)
         return self.model.head(hidden[:, -1])
 
     def take(self, rows: Int[Tensor, " new_row"], *, alike: bool = False) -> None:
         """Row i becomes what row rows[i] was; `alike`: of the same prompt."""
         self.cache.reorder(rows, alike=alike)
-        if alike:
-            return
-        self.planned = self.planned.take(rows)
-        if self.memory is not None and self.memory_layout is not None:
+        if not alike and self.memory is not None and self.memory_layout is not None:
             self.memory, self.memory_layout = self.memory[rows], self.memory_layout.take(rows)
 
 
