@@ -59,7 +59,7 @@ def ours(dtype: torch.dtype) -> tuple[Run, Transformer]:
     plain = Transformer(model.config).to(dtype).eval()
     plain.load_state_dict(model.state_dict())
     lay_out(model)
-    frame = Frame(1, None, ())
+    frame = Frame((1,), None, ())
 
     def run(prompt: list[int], tokens: int) -> list[int]:
         config = GenerationConfig(max_tokens=tokens, temperature=0)
@@ -102,7 +102,8 @@ def theirs(model: Transformer, dtype: torch.dtype) -> Run:
         for other, own in names:
             weights[f"model.layers.{layer}.{other}.weight"] = block.get_submodule(own).weight
     missing, unexpected = reference.load_state_dict(weights, strict=False)
-    assert missing == ["lm_head.weight"] and not unexpected, (missing, unexpected)
+    assert missing == ["lm_head.weight"], missing
+    assert not unexpected, unexpected
     reference.tie_weights()
 
     def run(prompt: list[int], tokens: int) -> list[int]:
