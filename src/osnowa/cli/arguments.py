@@ -86,6 +86,14 @@ def parser() -> Parser:
     _device(follow)
 
     _exchange(verb)
+    generate = verb("generate", "text that follows a prompt, or what a source becomes")
+    generate.add_argument("model", metavar="MODEL")
+    generate.add_argument("text", metavar="PROMPT", help="for an encoder-decoder, the source")
+    _generation(generate)
+
+    chat = verb("chat", "a conversation in the terminal; an empty line ends it")
+    chat.add_argument("model", metavar="MODEL")
+    _generation(chat)
 
     report = verb("report", "curves and figures of a run as one HTML page")
     report.add_argument("run", metavar="RUN")
@@ -136,6 +144,22 @@ def _recipe(made: Parser) -> None:
 
 def _device(made: Parser) -> None:
     made.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to compute (auto)")
+
+
+def _generation(made: Parser) -> None:
+    made.add_argument("--max-tokens", type=int, metavar="N", help="at most so many new tokens (100)")
+    made.add_argument(
+        "--temperature", type=float, metavar="T", help="0: always the likeliest token (a decoder: 0.8, else 0)"
+    )
+    made.add_argument("--top-k", type=int, metavar="K", help="draw from the K likeliest tokens only")
+    made.add_argument("--top-p", type=float, metavar="P", help="draw from the likeliest tokens that make up this share")
+    made.add_argument("--min-p", type=float, metavar="P", help="draw from tokens this share as likely as the likeliest")
+    made.add_argument("--repetition-penalty", type=float, metavar="F", help="tokens that were there count less (1)")
+    made.add_argument("--stop", action="append", metavar="TEXT", help="text that ends it; may be given several times")
+    made.add_argument("--beams", type=int, metavar="N", help="texts that are followed side by side (1)")
+    made.add_argument("--length-penalty", type=float, metavar="F", help="above 0 favours long texts among beams (1)")
+    made.add_argument("--seed", type=int, metavar="N", help="the same seed draws the same text (0)")
+    _device(made)
 
 
 def _length(made: Parser) -> None:

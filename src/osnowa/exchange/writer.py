@@ -10,8 +10,10 @@ from torch import Tensor
 
 from osnowa import files
 from osnowa.errors import SettingsError
+from osnowa.exchange.chat import write_chat
 from osnowa.exchange.families import choose_family
 from osnowa.exchange.family import SpecialIds, parameter_shapes
+from osnowa.generate.chat import ChatTemplate
 from osnowa.model import ModelConfig
 from osnowa.tokenizer import FILE as TOKENIZER_FILE
 from osnowa.tokenizer import Tokenizer, special_tokens_map, tokenizer_config
@@ -25,11 +27,12 @@ def write_folder(
     *,
     card: str,
     ids: SpecialIds | None = None,
+    chat: ChatTemplate | None = None,
 ) -> None:
     """Fill `folder`, which the caller publishes: config, weights, tokenizer and model card.
 
     A shape that no class of transformers has is written in our own format. `ids` are the special tokens' where the
-    tokenizer has other names for them than ours; `tokenizer` is None for a model that came without one.
+    tokenizer has other names for them than ours; `tokenizer` is None for a model that came without one, `chat` for one that holds no conversations.
 
     `weights` are named as in `Transformer.named_parameters()`: a tied matrix is there once. They are written as
     float32, and equal weights give equal bytes.
@@ -67,6 +70,8 @@ def write_folder(
         files.write_json(folder / "generation_config.json", generation)
     if tokenizer is not None:
         _write_tokenizer(folder, config, tokenizer, ids if generation else None)
+    if chat is not None:
+        write_chat(folder, chat)
     files.write(folder / "README.md", card)
 
 

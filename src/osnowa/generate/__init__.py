@@ -1,4 +1,4 @@
-"""Asking a trained model: texts that go on from a prompt, fill-mask, next-sentence, vectors."""
+"""Asking a trained model: texts that go on from a prompt, fill-mask, next-sentence, sentence vectors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from osnowa.generate.fill import FillResult, Guess, NextSentenceResult, fill, ne
 from osnowa.generate.frame import Frame
 from osnowa.generate.settings import GenerationConfig
 from osnowa.generate.text import GenerateResult, generate, stream
+from osnowa.generate.weights import lay_out
 
 __all__ = [
     "FillResult",
@@ -18,6 +19,7 @@ __all__ = [
     "embed",
     "fill",
     "generate",
+    "lay_out",
     "next_sentence",
     "stream",
 ]

@@ -180,7 +180,7 @@ def beam_search(
         raise SettingsError(
             f"beams = {config.beams}", f"needs twice as many tokens, and there are {usable}", "use fewer"
         )
-    limits = room(model, prompts, config.max_tokens)
+    limits = room(model, prompts, frame, config.max_tokens)
     answers: list[tuple[list[int], FinishReason]] = [([], "length") for _ in prompts]
     alive = [row for row, limit in enumerate(limits) if limit]
     if not alive:

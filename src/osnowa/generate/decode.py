@@ -68,8 +68,7 @@ class Decoder:
             sources, real = pad(prompts, left=False, device=device)
             self.memory_layout = Layout.plain(sources, real)
             self.memory = model.encode(sources, self.memory_layout)
-            assert frame.begin is not None, "an encoder-decoder without a token to begin with"
-            prompts = [[frame.begin]] * len(prompts)
+            prompts = [frame.begin] * len(prompts)
         self.tokens, self.real = pad(prompts, left=True, device=device)
         # The last token is never read again, so it needs no place.
         capacity = self.tokens.size(1) + most - 1
@@ -108,7 +107,7 @@ def decode(
 
     `stopped(row, token)` is told each token but the end token, and says whether the row's text is complete.
     """
-    limits = room(model, prompts, config.max_tokens)
+    limits = room(model, prompts, frame, config.max_tokens)
     yield from (Generated(row, None, "length") for row, limit in enumerate(limits) if not limit)
     alive = [row for row, limit in enumerate(limits) if limit]
     if not alive:
@@ -139,7 +138,7 @@ def decode(
         logits = decoder.read(chosen[:, None])
 
 
-def room(model: Transformer, prompts: Sequence[Sequence[int]], max_tokens: int) -> list[int]:
+def room(model: Transformer, prompts: Sequence[Sequence[int]], frame: Frame, max_tokens: int) -> list[int]:
     """How many tokens each row may get: `max_tokens`, or what positions are left behind its prompt."""
-    shown = [1] * len(prompts) if model.config.topology == "encoder-decoder" else map(len, prompts)
-    return [min(max_tokens, model.config.max_positions - each) for each in shown]
+    shown = [frame.begin] * len(prompts) if model.config.topology == "encoder-decoder" else prompts
+    return [min(max_tokens, model.config.max_positions - len(each)) for each in shown]

@@ -117,8 +117,9 @@ def _stream_of(
     model: Transformer, tokenizer: Tokenizer, frame: Frame, ids: Sequence[int], config: GenerationConfig
 ) -> TextStream:
     """A decoder's text goes on from its prompt; that of an encoder-decoder stands alone."""
-    goes_on = model.config.topology == "decoder"
-    before = [token for token in ids if token != frame.begin] if goes_on else []
+    before = [] if model.config.topology == "encoder-decoder" else list(ids)
+    if tuple(before[: len(frame.begin)]) == frame.begin:
+        before = before[len(frame.begin) :]
     return TextStream(tokenizer, before, config.stop)
 
 

@@ -43,7 +43,7 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "batch query d_model"],
         memory: Float[Tensor, "batch memory d_model"],
-        mask: Float[Tensor, "batch _ query key"] | None,
+        mask: Float[Tensor, "#batch _ query key"] | None,
         rotate: Rotate,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "batch query d_model"]:
@@ -74,7 +74,7 @@ class Attention(nn.Module):
         q: Float[Tensor, "batch head query d_head"],
         k: Float[Tensor, "batch kv_head key d_head"],
         v: Float[Tensor, "batch kv_head key d_head"],
-        mask: Float[Tensor, "batch _ query key"] | None,
+        mask: Float[Tensor, "#batch _ query key"] | None,
     ) -> Float[Tensor, "batch query d_model"]:
         """The weighted sums of all heads side by side, through W0."""
         if self.stepwise(q):
@@ -96,7 +96,7 @@ class Attention(nn.Module):
         q: Float[Tensor, "batch head query d_head"],
         k: Float[Tensor, "batch kv_head key d_head"],
         v: Float[Tensor, "batch kv_head key d_head"],
-        mask: Float[Tensor, "batch _ query key"] | None,
+        mask: Float[Tensor, "#batch _ query key"] | None,
     ) -> Float[Tensor, "batch head query d_head"]:
         """softmax(q k^T x scale + mask) v, one named tensor at a time."""
         sharing = (*k.shape[:2], -1)  # heads that share keys one below the other: keys and values are not copied

@@ -46,7 +46,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch seq d_model"],
-        mask: Float[Tensor, "batch _ seq key"] | None,
+        mask: Float[Tensor, "#batch _ seq key"] | None,
         rotate: Rotate,
         memory: Float[Tensor, "batch memory d_model"] | None = None,
         memory_mask: Float[Tensor, "batch 1 seq memory"] | None = None,
