@@ -15,9 +15,10 @@ from osnowa.corpus import Progress
 from osnowa.runs.given_text import check_asked, prepared_text
 from osnowa.runs.machine import Machine, set_up
 from osnowa.runs.prepare import Prepared, given_tokenizer, open_prepared, prepare
-from osnowa.runs.preset_table import count_parameters, flops_per_token
+from osnowa.runs.memory import estimate
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.rows import objective_of, sequence_of
+from osnowa.runs.work import count_parameters, flops_per_token
 
 _UTILISATION = 0.35  # share of the matrix-product peak that training reaches with small models (0.3 to 0.6 measured)
 _PEAK_SIZE, _PEAK_SECONDS = 1024, 0.3
@@ -83,7 +84,7 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
     sentence_lengths = np.diff(store.train.sentences)
     document_tokens = np.diff(np.asarray(store.train.sentences)[np.asarray(store.train.documents)])
     config = recipe.model.changed(vocab_size=tokenizer.vocab_size)
-    speed = expected_speed(flops_per_token(config, recipe.objective.mask_share, recipe.data.row_length), machine)
+    speed = expected_speed(flops_per_token(config, recipe.objective, recipe.data.row_length), machine)
     per_row = shown / max(1, account.rows)
     parameters = count_parameters(config)
     tokens = training_tokens(recipe, speed, per_row)
@@ -111,6 +112,7 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
         "parameters": parameters,
         "tokens_per_second": speed,
         "seconds_per_epoch": shown / speed,
+        "memory": estimate(recipe.changed({"model": {"vocab_size": tokenizer.vocab_size}}), machine, store.train).as_dict(),
         "run_tokens": tokens,
         "epochs": tokens / max(1, shown),
     }
