@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import torch
@@ -22,8 +23,13 @@ from osnowa.runs.work import RowShape, placeholder, row_shape
 from osnowa.train.optimisers import OptimiserName, group_names
 
 _FLOAT, _HALF = 4, 2
-_ENGINE = 0
+# Calibrated on ru_maxrss of short float32 trainings (benchmarks.memory, LOG.md).
+_ENGINE = 50 << 20  # kernels and their scratch memory, made at the first products
+_LOOSE = 1.5  # blocks that were freed do not always fit what comes next
 _PLAN_BYTES = 2 * 3 * 64  # two plans, each 3 bytes a token of rows of 64 (LOG.md)
+
+
+PARTS = ("weights", "activations", "data", "program")
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,9 @@ def estimate(recipe: Recipe, machine: Machine, split: TokenSplit) -> Memory:
     gradients = _FLOAT * parameters
     copies = 0 if machine.dtype == torch.float32 else 2 * _HALF * parameters
     accumulated = gradients if rows < training.batch_rows else 0
-    beside = max(kept + logits + accumulated, gradients + moving)  # the same memory serves both, one after the other
+    beside = max(
+        round(_LOOSE * (kept + logits)) + accumulated, gradients + moving
+    )  # the same memory serves both, one after the other
     return Memory(
         weights=_FLOAT * parameters + remembered + copies + gradients,
         activations=beside - gradients,
@@ -92,6 +100,22 @@ def resident() -> int:
             return int(handle.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def available() -> int | None:
+    """Bytes that the machine could give to this process on top of what it holds; None where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as handle:
+            free = next(int(line.split()[1]) for line in handle if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return None
+    return free * 1024 + resident()
+
+
+def memory_in_words(memory: Mapping[str, int]) -> str:
+    """'1,203 MiB: weights 55, activations 800, ...'."""
+    parts = ", ".join(f"{name} {memory[name] / 2**20:,.0f}" for name in PARTS if memory[name])
+    return f"{memory['total'] / 2**20:,.0f} MiB: {parts}"
 
 
 def kept_for_backward(
