@@ -37,6 +37,7 @@ class Pairs:
     task: str
     what: str  # the question
     halves: str  # how the two answers come about
+    answers: tuple[str, str]
     label: str  # for the hub
 
 
@@ -92,6 +93,7 @@ FOLLOWING = Pairs(
     "tell whether one sentence follows another",
     "whether the second followed the first in the text",
     "half true, half from another document",
+    ("B follows A", "B is from elsewhere"),
     "next-sentence-prediction",
 )
 ORDER = Pairs(
@@ -100,6 +102,7 @@ ORDER = Pairs(
     "tell whether two neighbouring pieces of text stand in their order",
     "whether two neighbouring pieces of the text stand in their order or were exchanged",
     "half in order, half exchanged",
+    ("in order", "exchanged"),
     "sentence-order-prediction",
 )
 
