@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from reference import NEVER, PAIRS, POSITIONS, VOCABULARY, answer, plain_pair, prompts
 from torch import Tensor
 
 from osnowa.generate.decode import Decoder, Generated, decode
 from osnowa.generate.frame import Frame
 from osnowa.generate.settings import GenerationConfig
 from osnowa.model import Layout, ModelConfig, Transformer
-from reference import NEVER, PAIRS, POSITIONS, VOCABULARY, answer, plain_pair, prompts
 
 FRAME = Frame(begin=(1,), end=2, never=tuple(NEVER))
 GREEDY = GenerationConfig(max_tokens=20, temperature=0)

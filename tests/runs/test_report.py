@@ -107,18 +107,18 @@ def test_each_chart_has_a_title_a_description_and_its_last_value_as_logged(run_f
         title, summary = chart.attributes["aria-labelledby"].split()
         assert chart.one("title", id=title).text.endswith("by step")
         assert f"at step {train['step']:,}" in chart.one("desc", id=summary).text
-    loss = whole.one("div", id="masked-loss").one("svg", class_="chart wide")
+    loss = whole.one("div", id="token-loss").one("svg", class_="chart wide")
     assert [text.text for text in loss.find("text", class_="last held")] == [f"held-out {held_out['token_loss']:.3f}"]
     assert [text.text for text in loss.find("text", class_="last train")] == [f"train {train['token_loss']:.3f}"]
 
 
 def test_all_curves_of_the_run_are_there_in_the_order_of_the_story(whole: Node) -> None:
     assert [block.attributes["id"] for block in whole.find("div", class_="measure")] == [
-        "masked-loss",
+        "token-loss",
         "next-sentence-loss",
         "loss",
-        "masked-accuracy",
-        "pseudo-perplexity",
+        "token-accuracy",
+        "perplexity",
         "bits-per-byte",
         "next-sentence-accuracy",
         "learning-rate",

@@ -9,6 +9,10 @@ from typing import Any, NoReturn
 from osnowa.errors import UsageError
 
 SAMPLES = ("python-docs",)
+OBJECTIVES = (
+    "masked, masked-next-sentence, sentence-order (encoders); next-token (decoders); span-corruption, prefix-lm, ul2, "
+    "infilling, translation (encoder-decoders, decoders)"
+)
 _EPILOG = """\
 Any setting of a recipe can be written as --section.key=value, for example --training.batch_rows=32 or
 --model.d_model=192; later wins. Exit codes: 0 ok, 2 usage, 65 bad data, 66 input missing, 69 busy, 73 cannot create,
@@ -58,6 +62,7 @@ def parser() -> Parser:
     prepare = verb("prepare", "text to a tokenizer and a token store: the data half of pretrain")
     _text(prepare)
     prepare.add_argument("--out", metavar="DATA", required=True, help="folder for the prepared corpus")
+    prepare.add_argument("--show", type=int, default=0, metavar="N", help="show N rows: what goes in and must come out")
     prepare.add_argument("--show-removed", action="store_true", help="show ten examples of what each rule removed")
     _recipe(prepare)
 
@@ -71,7 +76,7 @@ def parser() -> Parser:
     )
 
     presets = verb("presets", "every named architecture and size")
-    presets.add_argument("names", nargs="*", metavar="NAME", help="only these")
+    presets.add_argument("names", nargs="*", metavar="NAME", help="only these: FAMILY or FAMILY-SIZE")
 
     fill = verb("fill", "the best tokens for each [MASK]")
     fill.add_argument("model", metavar="MODEL", help="a run folder, its model/ folder, or a Hugging Face folder")
@@ -134,8 +139,8 @@ def _text(made: Parser) -> None:
 
 def _recipe(made: Parser) -> None:
     made.add_argument("--preset", metavar="NAME", help="FAMILY or FAMILY-SIZE (encoder-mini); see osnowa presets")
-    made.add_argument("--size", metavar="SIZE", help="tiny, mini, small, medium, base or large")
-    made.add_argument("--objective", metavar="NAME", help="masked or masked-next-sentence")
+    made.add_argument("--size", metavar="SIZE", help="tiny, mini, small, medium or a published one")
+    made.add_argument("--objective", metavar="NAME", help="what to learn (by preset): " + OBJECTIVES)
     made.add_argument("--recipe", metavar="FILE", help="a recipe in TOML")
     made.add_argument("--tokenizer", metavar="PATH", help="an existing tokenizer.json instead of training one")
     made.add_argument("--seed", type=int, metavar="N", help="all randomness is a function of it (0)")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from osnowa.cli import show
+from osnowa.cli import show, show_samples
 from osnowa.cli.arguments import steps_of
 from osnowa.errors import UsageError
 
@@ -64,12 +64,17 @@ def doctor(arguments: argparse.Namespace, overrides: list[str]) -> int:
 
 def prepare(arguments: argparse.Namespace, overrides: list[str]) -> int:
     from osnowa.runs.prepare import prepare_into
+    from osnowa.runs.show_rows import show_rows
 
     text = inputs(arguments)
     if not text:
         raise UsageError("osnowa prepare", "no text given", "name files or folders, or use --sample python-docs")
+    if arguments.show < 0:
+        raise UsageError("--show", f"{arguments.show} is no count of rows", "use 1 or more")
+    chosen = recipe(arguments, overrides)
     with show.phases(arguments) as bar:
-        prepared = prepare_into(text, Path(arguments.out), recipe(arguments, overrides), progress=bar)
+        prepared = prepare_into(text, Path(arguments.out), chosen, progress=bar)
+    samples = show_rows(prepared, chosen, arguments.show)
     if arguments.json:
         return put(
             {
@@ -77,8 +82,10 @@ def prepare(arguments: argparse.Namespace, overrides: list[str]) -> int:
                 "corpus": prepared.ledger,
                 "tokenizer": prepared.fertility,
                 "store": prepared.store.facts["splits"],
+                **({"samples": [each.as_dict() for each in samples]} if arguments.show else {}),
             }
         )
+    show_samples.samples(samples)
     return show.prepared(prepared, arguments.out, arguments.show_removed)
 
 

@@ -7,12 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
-
 from osnowa.exchange.entry import MODEL_FILE, Entry, Shapes
 from osnowa.exchange.keys import Keys
 from osnowa.exchange.notes import Note
-from osnowa.model import ModelConfig, Transformer
+from osnowa.model import ModelConfig
+from osnowa.model.outline import outline
 
 __all__ = [
     "MODEL_FILE",
@@ -190,8 +189,7 @@ def encoder_decoder_ids(ids: SpecialIds) -> Values:
 
 def parameter_shapes(config: ModelConfig) -> Shapes:
     """The shape of each of our parameters by name, without making a single number."""
-    with torch.device("meta"):
-        return {name: tuple(each.shape) for name, each in Transformer(config).named_parameters()}
+    return {name: tuple(each.shape) for name, each in outline(config).named_parameters()}
 
 
 def plain(config: ModelConfig, name: str) -> object:

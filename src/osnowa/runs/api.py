@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from osnowa.runs.prepare import Prepared
 from osnowa.runs.pretrain import Run
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.report import write_report
+from osnowa.runs.show_rows import show_rows
 from osnowa.runs.verify import verify
 
 __all__ = ["Model", "Run", "doctor", "load", "prepare", "pretrain", "report", "verify"]
@@ -89,13 +91,17 @@ def pretrain(
     )
 
 
-def prepare(text: Sequence[str | Path] | str | Path, out: str | Path, **words: Any) -> Prepared:
+def prepare(text: Sequence[str | Path] | str | Path, out: str | Path, *, show: int = 0, **words: Any) -> Prepared:
     """The data half of `pretrain`: a prepared corpus in the folder `out`, which `pretrain` takes as its text.
+
+    `show`: so many rows, decoded, are its `samples`: what goes in and what must come out.
 
     Raises:
         OsnowaError
     """
-    return _prepare.prepare_into(_inputs(text), Path(out), recipe_of(**words))
+    recipe = recipe_of(**words)
+    prepared = _prepare.prepare_into(_inputs(text), Path(out), recipe)
+    return replace(prepared, samples=tuple(show_rows(prepared, recipe, show)))
 
 
 def doctor(text: Sequence[str | Path] | str | Path, **words: Any) -> Examination:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from osnowa import files
 from osnowa.corpus import Corpus, Progress, collect, fingerprint_collected
@@ -26,6 +26,9 @@ from osnowa.runs.recipe import Recipe
 from osnowa.runs.rows import required_tokens
 from osnowa.tokenizer import Tokenizer, fertility, train
 
+if TYPE_CHECKING:
+    from osnowa.runs.show_rows import ShownRow
+
 DATA_VERSION = 1  # part of the key: raised when the same text and settings would give other tokens
 _FERTILITY_CHARACTERS = 200_000
 _SAMPLE_CHARACTERS = 64_000_000  # text a vocabulary is learned from: more changes few pieces, and costs memory
@@ -39,6 +42,7 @@ class Prepared:
     tokenizer: Tokenizer
     ledger: dict[str, Any]
     fertility: dict[str, Any]
+    samples: tuple[ShownRow, ...] = ()  # rows as training would show them, where they were asked for
 
 
 def prepare(

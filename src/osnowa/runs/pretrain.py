@@ -10,11 +10,13 @@ from typing import Any, TextIO
 from osnowa import files
 from osnowa.data import Place
 from osnowa.errors import InterruptedRun, OsnowaError, StoppedError, UsageError
-from osnowa.exchange import model_card, notes_before_training, write_folder
+from osnowa.exchange import model_card, write_folder
 from osnowa.generate import fill
 from osnowa.objective import Target
+from osnowa.objective.words import words_of
 from osnowa.runs.facts import run_facts
 from osnowa.runs.given_text import prepared_text
+from osnowa.runs.memory import memory_in_words
 from osnowa.runs.model import Model, load
 from osnowa.runs.prepare import check_target
 from osnowa.runs.probes import as_masks, choose_probes, go_on
@@ -110,13 +112,14 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
         trainer.state = trainer.state.moved(Place(trainer.state.place.epoch + 1, 0))
         trainer.save(folder, workshop.identity)  # or a kill before the next checkpoint would undo the move
     step = trainer.state.step
-    with Monitor(folder, total_steps=plan.steps, quiet=quiet, resume_step=step, stream=stream) as monitor:
+    words = words_of(opened.recipe.objective.name)
+    with Monitor(folder, total_steps=plan.steps, quiet=quiet, resume_step=step, stream=stream, words=words) as monitor:
         for note in notes:
             monitor.event(step, note)
         asking = Asking(opened, trainer, monitor)
         if step == 0:
-            told = [note.message for note in notes_before_training(opened.recipe.model)]
-            for message in (*told, *(advice.message for advice in workshop.warnings)):
+            memory = memory_in_words(workshop.examination.figures["memory"])
+            for message in (f"memory at the peak, estimated: {memory}", *(each.message for each in workshop.warnings)):
                 monitor.event(0, message)
         interruption.patient = True
         try:

@@ -9,7 +9,7 @@ from osnowa.runs.report_data import Point, Run, number, section, series
 from osnowa.runs.report_format import digits, loss, perplexity, share, short, whole
 from osnowa.runs.report_html import Html, clean, details, element, join, table
 from osnowa.runs.report_remark import even_guess, initial_loss, remarks
-from osnowa.runs.report_text import WORDS, Measure
+from osnowa.runs.report_text import MEASURES, Measure, explain
 
 CHANCE = Baseline("chance: 50\u202f%", 0.5)
 COIN = Baseline("a coin: ln 2 = 0.693", 0.6931471805599453)
@@ -32,8 +32,8 @@ _INTRODUCTION = (
 
 
 def _order(run: Run) -> list[Measure]:
-    """The story's order; the total loss only where it says more than the loss on hidden tokens."""
-    measures: list[Measure] = [measure for measure in WORDS if measure != "loss"]
+    """The story's order; the total loss only where it says more than the loss on tokens."""
+    measures: list[Measure] = [measure for measure in MEASURES if measure != "loss"]
     pairs = bool(series(run.train, "next_sentence_loss"))
     if pairs or not series(run.train, "token_loss"):
         measures.insert(2 if pairs else 0, "loss")
@@ -41,7 +41,7 @@ def _order(run: Run) -> list[Measure]:
 
 
 def _block(run: Run, measure: Measure) -> Html | None:
-    words, chart = WORDS[measure], make_chart(run, measure)
+    words, chart = explain(measure, run.words), make_chart(run, measure)
     if chart is None:
         return None
     told = remarks(run, measure)
@@ -70,12 +70,13 @@ def make_chart(run: Run, measure: Measure) -> Chart | None:
     if not lines:
         return None
     show, percent = _SHOWN[measure], measure.endswith("accuracy")
+    words = explain(measure, run.words)
     values = [value for line in lines for _, value in line.points]
     spread = min(values) > 0 and max(values) / min(values) > 30
     return Chart(
         key=measure.replace("_", "-"),
-        title=WORDS[measure].title,
-        unit=WORDS[measure].unit,
+        title=words.title,
+        unit=words.unit,
         lines=lines,
         show=show,
         summary=_summary(lines, show),

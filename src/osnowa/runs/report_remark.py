@@ -89,7 +89,7 @@ def _token_accuracy(run: Run) -> list[Remark | None]:
     if final is None or run.untrained:
         return []
     asked = last(run.held_out, "num_asked")
-    right = f"{share(final)} of {whole(asked)} hidden tokens" if asked else share(final)
+    right = f"{share(final)} of {whole(asked)} {run.words.tokens}" if asked else share(final)
     untrained = f" Before training it was {share(first)}." if first is not None else ""
     if not level:
         return [Remark(f"{right} at the end.{untrained}")]

@@ -10,7 +10,8 @@ from osnowa.data import RowSequence
 from osnowa.data.plan import Accounting
 from osnowa.model import Transformer, initialise
 from osnowa.objective import Objective
-from osnowa.runs.doctor import Advice, examine
+from osnowa.runs.advice import Advice
+from osnowa.runs.doctor import Examination, examine
 from osnowa.runs.machine import Machine
 from osnowa.runs.prepare import Prepared, check_rows
 from osnowa.runs.recipe import Recipe
@@ -98,9 +99,14 @@ class Workshop:
         return (self.account.trained + self.account.special) / self.account.rows
 
     @cached_property
-    def warnings(self) -> list[Advice]:
+    def examination(self) -> Examination:
         """What `doctor` would say of this corpus and recipe."""
-        return examine(self.prepared, self.recipe, self.machine).warnings
+        return examine(self.prepared, self.recipe, self.machine)
+
+    @property
+    def warnings(self) -> list[Advice]:
+        """What of it is a reason to think twice."""
+        return self.examination.warnings
 
     @property
     def identity(self) -> str:
