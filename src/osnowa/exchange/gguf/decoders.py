@@ -14,6 +14,7 @@ _DECODER = {
     "num_segments": 0,
     "head_transform": False,
     "head_bias": False,
+    "next_sentence": False,
     "logit_scale": 1.0,
     "attention_softcap": None,
     "logit_softcap": None,

@@ -82,10 +82,11 @@ def _cast(plan: Plan) -> Tensor:
     exact = plan.build()
     assert tuple(exact.shape) == plan.shape, f"{plan.name}: {tuple(exact.shape)} instead of {plan.shape}"
     cast = exact.to(NUMBER_TYPES[plan.type].torch)
+    if not bool(exact.isfinite().all()):
+        raise DataError(plan.name, "holds what is no number", "train again from a sound checkpoint")
     if not bool(cast.isfinite().all()):
         largest = float(exact.abs().max())
-        instead = "use --type bf16 or f32" if exact.isfinite().all() else "train again from a sound checkpoint"
-        raise DataError(plan.name, f"holds numbers up to {largest:g}, which {plan.type} can't hold", instead)
+        raise DataError(plan.name, f"holds {largest:g}, too large for {plan.type}", "use --type bf16 or --type f32")
     return cast.flatten()
 
 
@@ -104,12 +105,14 @@ def _remarks(shape: Shape, config: ModelConfig, tokens: Values) -> list[Note]:
         notes.append(
             Note("vectors-only", "llama.cpp gives the vectors of an encoder; the file has no prediction heads")
         )
-    if config.encoder_layers and config.activation == "gelu":
+    if shape.arch == "bert" and config.activation == "gelu":
         notes.append(
-            Note("gelu-by-tanh", "llama.cpp computes gelu by tanh in half precision: vectors differ by up to 1e-3")
+            Note("gelu-by-tanh", "llama.cpp computes gelu by tanh, in half precision: vectors differ by about 1e-4")
         )
     if tokens["model"] == "bert":
-        notes.append(Note("recent-llama.cpp", "llama.cpp before July 2026 turns letters into plain small ones: Ż to z"))
+        notes.append(
+            Note("recent-llama.cpp", "an llama.cpp from before mid-2026 folds all letters to plain small ones (Ż to z)")
+        )
     if shape.arch == "mimo2":
         message = (
             "written as llama.cpp's architecture mimo2, which obeys windows as llama does not; other tools may lack it"
