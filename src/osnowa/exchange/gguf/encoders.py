@@ -69,7 +69,7 @@ def _modern_keys(config: ModelConfig) -> Values:
 
 
 def _gelu(config: ModelConfig) -> list[str]:
-    """llama.cpp computes the tanh form in either case; the two differ by up to 5e-4."""
+    """llama.cpp computes the tanh form in half precision for both: vectors of a trained MiniLM differ by 2e-4."""
     fits = config.activation in ("gelu", "gelu_tanh")
     return [] if fits else [f"activation = gelu instead of {config.activation}"]
 
