@@ -120,7 +120,8 @@ def _exchange(verb: Callable[[str, str], Parser]) -> None:
 
     give = verb("export", "a model as a folder or file of another tool")
     give.add_argument("model", metavar="MODEL", help="a run folder, its model/ folder, or a Hugging Face folder")
-    give.add_argument("--to", metavar="FORMAT", required=True, help="huggingface")
+    give.add_argument("--to", metavar="FORMAT", required=True, help="huggingface or gguf")
+    give.add_argument("--type", choices=("f32", "f16", "bf16"), help="numbers in a GGUF file (f16)")
     give.add_argument("--out", metavar="PATH", required=True, help="new folder or file")
 
 

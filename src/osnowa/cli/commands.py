@@ -153,7 +153,7 @@ def import_folder(arguments: argparse.Namespace, overrides: list[str]) -> int:
 def export(arguments: argparse.Namespace, overrides: list[str]) -> int:
     from osnowa.runs.exchange_folders import export_model
 
-    made = export_model(arguments.model, arguments.to, arguments.out)
+    made = export_model(arguments.model, arguments.to, arguments.out, number_type=arguments.type)
     return put(made.as_dict()) if arguments.json else show.exchanged(made)
 
 

@@ -12,6 +12,7 @@ from osnowa import files
 from osnowa.errors import CannotCreateError, SettingsError
 from osnowa.exchange import Imported, Note, choose_family, notes_before_training, read_folder, write_folder
 from osnowa.exchange.family import SpecialIds
+from osnowa.exchange.gguf import NumberType, export_gguf
 from osnowa.exchange.tensor_files import INDEX_FILE
 from osnowa.runs.model import find_model_folder
 
@@ -63,8 +64,10 @@ def import_model(folder: str | Path, out: str | Path) -> Exchanged:
     return _exchanged(read, target, [*notes, *([Note("files-left-out", message, tuple(left))] if left else [])])
 
 
-def export_model(model: str | Path, to: str, out: str | Path) -> Exchanged:
+def export_model(model: str | Path, to: str, out: str | Path, *, number_type: NumberType | None = None) -> Exchanged:
     """`model` (a run folder, its model/ folder, any folder that `load` takes) as another tool's folder or file `out`.
+
+    `number_type` is that of the matrices in a GGUF file (f16); a folder holds float32.
 
     Raises:
         SettingsError: `to` is none of `WRITERS`, or no class there has the model's shape.
@@ -73,16 +76,31 @@ def export_model(model: str | Path, to: str, out: str | Path) -> Exchanged:
     """
     if to not in WRITERS:
         raise SettingsError(f"--to {to}", "no such format", f"use {' or '.join(WRITERS)}")
+    if number_type is not None and to != "gguf":
+        raise SettingsError(f"--type {number_type}", f"has no effect with --to {to}", "leave it out")
     source, target = find_model_folder(Path(model)), _new(out)
     read = read_folder(source)
-    return _exchanged(read, target, [*read.notes, *WRITERS[to](read, _card(source), target)])
+    made = WRITERS[to](read, _card(source), target, number_type or "f16")
+    return _exchanged(read, target, [*read.notes, *made])
 
 
-Writer = Callable[[Imported, str, Path], list[Note]]
+Writer = Callable[[Imported, str, Path, NumberType], list[Note]]
 """Publishes a model with its card at a path where nothing is, and says what the reader should know."""
 
 
-def write_huggingface(read: Imported, card: str, target: Path) -> list[Note]:
+def write_gguf(read: Imported, card: str, target: Path, number_type: NumberType) -> list[Note]:
+    """A file for llama.cpp.
+
+    Raises:
+        SettingsError: llama.cpp can't compute this shape, or the folder has no tokenizer.
+    """
+    if read.tokenizer is None:
+        raise SettingsError("--to gguf", "the model's folder has no tokenizer.json", "add the one it was trained with")
+    name = target.stem
+    return export_gguf(target, read.config, read.weights, read.tokenizer, type=number_type, name=name)
+
+
+def write_huggingface(read: Imported, card: str, target: Path, number_type: NumberType) -> list[Note]:
     """A folder that `AutoModel...from_pretrained` loads.
 
     Raises:
@@ -96,7 +114,7 @@ def write_huggingface(read: Imported, card: str, target: Path) -> list[Note]:
     return notes
 
 
-WRITERS: dict[str, Writer] = {"huggingface": write_huggingface}
+WRITERS: dict[str, Writer] = {"huggingface": write_huggingface, "gguf": write_gguf}
 
 
 def _publish(read: Imported, card: str, target: Path, facts: dict[str, Any]) -> None:
