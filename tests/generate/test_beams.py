@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from reference import NEVER, PAIRS, VOCABULARY, answer, grouped_pair, plain_pair, prompts
 
 from osnowa.errors import SettingsError
 from osnowa.generate.beam import beam_search
@@ -13,7 +14,6 @@ from osnowa.generate.decode import Decoder
 from osnowa.generate.frame import Frame
 from osnowa.generate.settings import GenerationConfig
 from osnowa.model import Layout
-from reference import NEVER, PAIRS, VOCABULARY, answer, grouped_pair, plain_pair, prompts
 
 FRAME = Frame(begin=(1,), end=2, never=tuple(NEVER))
 every_pair = pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS.keys())

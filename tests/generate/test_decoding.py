@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from reference import NEVER, PAIRS, POSITIONS, VOCABULARY, answer, plain_pair, prompts
 from torch import Tensor
 
 from osnowa.generate.decode import Decoder, Generated, decode
 from osnowa.generate.frame import Frame
 from osnowa.generate.settings import GenerationConfig
 from osnowa.model import Layout, ModelConfig, Transformer
-from reference import NEVER, PAIRS, POSITIONS, VOCABULARY, answer, plain_pair, prompts
 
 FRAME = Frame(begin=(1,), end=2, never=tuple(NEVER))
 GREEDY = GenerationConfig(max_tokens=20, temperature=0)
@@ -136,7 +136,7 @@ def test_finished_rows_are_not_computed_any_more(monkeypatch: pytest.MonkeyPatch
 
 
 def test_padding_mask_and_beginning_are_never_generated() -> None:
-    model, theirs = plain_pair(0)
+    model, _ = plain_pair(0)
     favoured = torch.zeros(VOCABULARY, dtype=torch.float64)
     favoured[NEVER] = 1e3
     model.head.logits.register_forward_hook(lambda _module, _inputs, logits: logits + favoured)

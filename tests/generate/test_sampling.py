@@ -31,7 +31,9 @@ def kept(scores: Tensor) -> list[list[int]]:
     return [row.isfinite().nonzero()[:, 0].tolist() for row in scores]
 
 
-@pytest.mark.parametrize(("k", "expected"), [(1, [1]), (2, [1, 3]), (3, [0, 1, 3]), (4, [0, 1, 2, 3]), (9, [0, 1, 2, 3])])
+@pytest.mark.parametrize(
+    ("k", "expected"), [(1, [1]), (2, [1, 3]), (3, [0, 1, 3]), (4, [0, 1, 2, 3]), (9, [0, 1, 2, 3])]
+)
 def test_top_k_keeps_the_k_highest(k: int, expected: list[int]) -> None:
     assert kept(keep_top_k(torch.tensor([[1.0, 4.0, 0.5, 2.0]]), k)) == [expected]
 
@@ -49,7 +51,9 @@ def test_top_p_keeps_the_fewest_of_the_likeliest_that_make_up_the_share(p: float
     assert kept(keep_top_p(logits(0.2, 0.5, 0.05, 0.25), p)) == [expected]
 
 
-@pytest.mark.parametrize(("p", "expected"), [(1.0, [1]), (0.51, [1]), (0.49, [1, 3]), (0.3, [0, 1, 3]), (0.05, [0, 1, 2, 3])])
+@pytest.mark.parametrize(
+    ("p", "expected"), [(1.0, [1]), (0.51, [1]), (0.49, [1, 3]), (0.3, [0, 1, 3]), (0.05, [0, 1, 2, 3])]
+)
 def test_min_p_keeps_what_is_a_share_as_likely_as_the_likeliest(p: float, expected: list[int]) -> None:
     """The likeliest has 0.5: thresholds are 0.5, 0.255, 0.245, 0.15 and 0.025."""
     assert kept(keep_min_p(logits(0.2, 0.5, 0.05, 0.25), p)) == [expected]

@@ -11,11 +11,9 @@ import torch.nn.functional as F
 import transformers
 from torch import Tensor
 
-from osnowa.exchange.families import FAMILIES, choose_family
+from osnowa.exchange.families import choose_family
 from osnowa.model import Layout, ModelConfig, Transformer
-from osnowa.runs.presets import FAMILIES as PRESET_FAMILIES
-from osnowa.runs.presets import PRESETS, resolve
-from small_models import IDS, LENGTH, as_theirs, forward, random_model, random_rows, shrink
+from small_models import IDS, as_theirs, forward, random_model, random_rows, shrink
 
 TIGHT = 1e-9  # float64 through six layers; a wrong epsilon or activation is 1e-6 and more
 CLASSES = {
