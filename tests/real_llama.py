@@ -49,7 +49,7 @@ class LlamaCpp:
         tokens = list(answer["tokens"])
         best = [
             (tokens.index(told["id"]), {each["id"]: each["logprob"] for each in told["top_logprobs"]})
-            for told in answer["completion_probabilities"]
+            for told in answer.get("completion_probabilities", ())
             if tokens.count(told["id"]) == 1
         ]
         return tokens, best, answer["content"]

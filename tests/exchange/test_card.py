@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from osnowa.exchange import model_card
+from osnowa.exchange import choose_family, model_card, notes_before_training
 from small_models import publish_model, random_model, shrink, small_tokenizer
 
 FACTS: dict[str, Any] = {
@@ -221,8 +221,11 @@ def test_what_the_card_says_about_transformers_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("preset", "own"), [("gpt3-tiny", True), ("gpt2-tiny", False)])
 def test_a_model_that_transformers_can_not_load_says_so_and_why(preset: str, own: bool) -> None:
-    facts = {**FACTS, "model": shrink(preset).model_dump(mode="json")}
-    matter, body = split(model_card(facts))
+    config = shrink(preset)
+    notes = [note.message for note in notes_before_training(config)]
+    export = {"class": choose_family(config).class_name(config), "own_format": own, "notes": notes}
+    assert bool(notes) is own
+    matter, body = split(model_card({**FACTS, "model": config.model_dump(mode="json"), "export": export}))
     assert matter["library_name"] == ("osnowa" if own else "transformers")
     assert ("transformers can't load; the nearest, GPT2LMHeadModel, needs windows" in body) is own
     assert ("from_pretrained" in body) is not own

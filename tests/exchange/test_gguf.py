@@ -157,10 +157,11 @@ def test_an_encoder_gives_the_vectors_of_llama_cpp(
 
     assert llama.ids(TEXT, framed=True) == [tokenizer.cls, *tokenizer.encode(TEXT), tokenizer.sep]
     if arch == "bert":
-        assert distance() < 3e-4  # their gelu; 0.9e-4 to 1.7e-4 with these weights
+        assert distance() < 5e-4  # their gelu; 0.4e-4 to 3.8e-4 with such weights, 2e-4 with those of a trained MiniLM
         monkeypatch.setitem(feed_forward.ACTIVATIONS, config.activation, by_table)
         model = rebuilt(model)
-    assert distance() < (3e-5 if arch == "bert" else 1e-5)  # a number between two of half precision may go either way
+    # Numbers between two of half precision may go either way: up to 0.8e-4, mostly a tenth of it.
+    assert distance() < (1e-4 if arch == "bert" else 1e-5)
 
 
 def rebuilt(model: Transformer) -> Transformer:

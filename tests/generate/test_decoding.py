@@ -136,7 +136,7 @@ def test_finished_rows_are_not_computed_any_more(monkeypatch: pytest.MonkeyPatch
 
 
 def test_padding_mask_and_beginning_are_never_generated() -> None:
-    model, theirs = plain_pair(0)
+    model, _ = plain_pair(0)
     favoured = torch.zeros(VOCABULARY, dtype=torch.float64)
     favoured[NEVER] = 1e3
     model.head.logits.register_forward_hook(lambda _module, _inputs, logits: logits + favoured)
