@@ -55,6 +55,17 @@ def parser() -> Parser:
         made.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
         return made
 
+    _from_text(verb)
+    _questions(verb)
+    _exchange(verb)
+    _about(verb)
+    return top
+
+
+Verb = Callable[[str, str], Parser]
+
+
+def _from_text(verb: Verb) -> None:
     doctor = verb("doctor", "look at a corpus before training")
     _text(doctor)
     _recipe(doctor)
@@ -75,9 +86,8 @@ def parser() -> Parser:
         "--override", action="store_true", help="go on with changed settings or text; the difference is printed"
     )
 
-    presets = verb("presets", "every named architecture and size")
-    presets.add_argument("names", nargs="*", metavar="NAME", help="only these: FAMILY or FAMILY-SIZE")
 
+def _questions(verb: Verb) -> None:
     fill = verb("fill", "the best tokens for each [MASK]")
     fill.add_argument("model", metavar="MODEL", help="a run folder, its model/ folder, or a Hugging Face folder")
     fill.add_argument("text", metavar="TEXT", help='text with [MASK], for example "Natura [MASK] obrazy."')
@@ -90,7 +100,6 @@ def parser() -> Parser:
     follow.add_argument("second", metavar="B")
     _device(follow)
 
-    _exchange(verb)
     generate = verb("generate", "text that follows a prompt, or what a source becomes")
     generate.add_argument("model", metavar="MODEL")
     generate.add_argument("text", metavar="PROMPT", help="for an encoder-decoder, the source")
@@ -99,6 +108,11 @@ def parser() -> Parser:
     chat = verb("chat", "a conversation in the terminal; an empty line ends it")
     chat.add_argument("model", metavar="MODEL")
     _generation(chat)
+
+
+def _about(verb: Verb) -> None:
+    presets = verb("presets", "every named architecture and size")
+    presets.add_argument("names", nargs="*", metavar="NAME", help="only these: FAMILY or FAMILY-SIZE")
 
     report = verb("report", "curves and figures of a run as one HTML page")
     report.add_argument("run", metavar="RUN")
@@ -110,10 +124,9 @@ def parser() -> Parser:
         action="store_true",
         help="also train a little twice, once stopped on the way, and compare the bytes",
     )
-    return top
 
 
-def _exchange(verb: Callable[[str, str], Parser]) -> None:
+def _exchange(verb: Verb) -> None:
     take = verb("import", "a Hugging Face folder to a model of ours; nothing in it is run")
     take.add_argument("folder", metavar="FOLDER", help="safetensors, config.json and, if there is one, tokenizer.json")
     take.add_argument("--out", metavar="MODEL", required=True, help="new folder for the model")
