@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import texts
 from osnowa.exchange.gguf import NumberType, choose_shape, export_gguf
 from osnowa.model import Layout, ModelConfig, Transformer, feed_forward
 from osnowa.tokenizer import Tokenizer
@@ -181,10 +182,16 @@ def test_without_a_word_about_pooling_it_is_the_mean(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("type", ["f16", "bf16"])
-def test_half_as_many_bytes_go_on_the_same_way(type: NumberType, tmp_path: Path) -> None:
+def test_half_as_many_bytes_say_the_same_where_the_model_is_sure(type: NumberType, tmp_path: Path) -> None:
     tokenizer = small_tokenizer("bpe")
-    model = lively(small("llama3-1b", {"num_kv_heads": 2, "rotary_stretch": None}, tokenizer))
-    expected, _ = continued(model, [tokenizer.cls, *tokenizer.encode(TEXT)], 3, tokenizer.sep)
+    model = lively(small("llama-tiny", {"num_kv_heads": 2}, tokenizer))
+    sure: list[tuple[float, str, int]] = []
+    for text in texts.SENTENCES[::6]:
+        (first,), (said,) = continued(model, [tokenizer.cls, *tokenizer.encode(text)], 1, tokenizer.sep)
+        best, second = said.topk(2).values.tolist()
+        sure.append((best - second, text, first))
     exact, half = written(tmp_path, model, tokenizer).stat().st_size, written(tmp_path, model, tokenizer, type)
     assert half.stat().st_size < 0.6 * exact
-    assert LlamaCpp(half).greedy(TEXT, 3)[0] == expected
+    llama = LlamaCpp(half)
+    for _, text, first in sorted(sure)[-4:]:
+        assert llama.greedy(text, 1)[0] == [first]
