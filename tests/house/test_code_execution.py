@@ -14,6 +14,11 @@ METHODS = {  # owner, name
     ("torch", "load"), ("torch", "save"), ("yaml", "load"), ("yaml", "unsafe_load"), ("yaml", "full_load"),
     ("os", "system"), ("os", "popen"), ("pd", "read_pickle"), ("torch.jit", "load"), ("torch.hub", "load"),
 }  # fmt: skip
+# Where the rule is bent, and why: 'path: finding' -> reason.
+EXCEPTIONS = {
+    "src/osnowa/generate/foreign_template.py: imports jinja2.exceptions": "what the sandbox raises",
+    "src/osnowa/generate/foreign_template.py: imports jinja2.sandbox": "foreign chat templates run in the sandbox only",
+}
 KEYWORDS = {"allow_pickle": True, "trust_remote_code": True, "weights_only": False, "shell": True}
 
 
@@ -62,7 +67,26 @@ def _called(node: ast.Call) -> str | None:
 
 
 def test_nothing_that_we_read_can_run_code() -> None:
-    assert_none([finding for source in modules() for finding in dangers(source)])
+    assert_none([each for source in modules() for each in dangers(source) if _without_line(each) not in EXCEPTIONS])
+
+
+def _without_line(finding: str) -> str:
+    """'path:9: imports x' -> 'path: imports x'."""
+    path, _, rest = finding.partition(":")
+    return f"{path}:{rest.partition(':')[2]}"
+
+
+def test_every_exception_is_still_needed_and_imports_no_open_environment() -> None:
+    found = {_without_line(each) for source in modules() for each in dangers(source)}
+    assert EXCEPTIONS.keys() <= found
+    names = {
+        alias.name
+        for source in modules()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jinja2")
+        for alias in node.names
+    }
+    assert names == {"ImmutableSandboxedEnvironment", "TemplateError"}
 
 
 @pytest.mark.parametrize(

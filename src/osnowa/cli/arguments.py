@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from osnowa.errors import UsageError
@@ -73,6 +73,23 @@ def parser() -> Parser:
     presets = verb("presets", "every named architecture and size")
     presets.add_argument("names", nargs="*", metavar="NAME", help="only these")
 
+    _questions(verb)
+
+    report = verb("report", "curves and figures of a run as one HTML page")
+    report.add_argument("run", metavar="RUN")
+
+    verify = verb("verify", "check every file of a run against its checksums")
+    verify.add_argument("run", metavar="RUN")
+    verify.add_argument(
+        "--resume",
+        action="store_true",
+        help="also train a little twice, once stopped on the way, and compare the bytes",
+    )
+    return top
+
+
+def _questions(verb: Callable[[str, str], Parser]) -> None:
+    """The verbs that ask a model."""
     fill = verb("fill", "the best tokens for each [MASK]")
     fill.add_argument("model", metavar="MODEL", help="a run folder, its model/ folder, or a Hugging Face folder")
     fill.add_argument("text", metavar="TEXT", help='text with [MASK], for example "Natura [MASK] obrazy."')
@@ -93,18 +110,6 @@ def parser() -> Parser:
     chat = verb("chat", "a conversation in the terminal; an empty line ends it")
     chat.add_argument("model", metavar="MODEL")
     _generation(chat)
-
-    report = verb("report", "curves and figures of a run as one HTML page")
-    report.add_argument("run", metavar="RUN")
-
-    verify = verb("verify", "check every file of a run against its checksums")
-    verify.add_argument("run", metavar="RUN")
-    verify.add_argument(
-        "--resume",
-        action="store_true",
-        help="also train a little twice, once stopped on the way, and compare the bytes",
-    )
-    return top
 
 
 def _text(made: Parser) -> None:

@@ -39,7 +39,9 @@ class NextSentenceResult:
 def require_encoder(model: Transformer, what: str) -> None:
     """Raises SettingsError for a model that has no encoder alone."""
     if model.config.topology != "encoder":
-        raise SettingsError(what, f"needs an encoder alone, not a model of topology {model.config.topology}", "use osnowa generate")
+        raise SettingsError(
+            what, f"needs an encoder alone, not a model of topology {model.config.topology}", "use osnowa generate"
+        )
 
 
 @torch.inference_mode()
