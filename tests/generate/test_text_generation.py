@@ -158,7 +158,16 @@ def test_weights_laid_out_for_single_tokens_are_the_same_numbers() -> None:
     assert any("up" in name for name in turned)
     assert not any("down" in name for name in turned)
     assert all(torch.equal(each, before[name]) for name, each in other.named_parameters())
+    attention = other.decoder.blocks[0].attention
+    assert attention.joined is not None
+    assert attention.joined[0].untyped_storage().data_ptr() == attention.key.weight.untyped_storage().data_ptr()
+    heard: list[object] = []
+    hook = attention.query.register_forward_hook(lambda *_: heard.append(1))
+    generate(other, tokenizer, ["Kot"], GREEDY.changed(max_tokens=1))
+    hook.remove()
+    assert heard
     assert generate(other, tokenizer, PROMPTS, GREEDY) == generate(model, tokenizer, PROMPTS, GREEDY)
     narrow = Transformer(model.config).to(torch.bfloat16)
     lay_out(narrow)
     assert all(each.is_contiguous() for each in narrow.parameters())
+    assert narrow.decoder.blocks[0].attention.joined is not None

@@ -30,7 +30,8 @@ class Residual(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch seq d_model"], sublayer: Callable[[Tensor], Tensor]
     ) -> Float[Tensor, "batch seq d_model"]:
-        return self.norm_after(self.added(x + self.dropout(self.norm_out(sublayer(self.norm_in(x))))))
+        change = self.norm_out(sublayer(self.norm_in(x)))
+        return self.norm_after(self.added(x + (self.dropout(change) if self.training else change)))
 
 
 class Block(nn.Module):
