@@ -164,7 +164,8 @@ def test_scores_of_pairs_stand_beside_a_copy_of_the_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "facts", "frame"), [("gpt2-tiny", DECODER, "prompt"), ("bart-tiny", with_objective(BOTH, "infilling"), "source")]
+    ("preset", "facts", "frame"),
+    [("gpt2-tiny", DECODER, "prompt"), ("bart-tiny", with_objective(BOTH, "infilling"), "source")],
 )
 def test_what_the_card_says_about_transformers_runs(
     tmp_path: Path, preset: str, facts: dict[str, Any], frame: Any

@@ -44,7 +44,9 @@ def really_kept(config: ModelConfig, objective: ObjectiveConfig, row_length: int
     none = torch.zeros(0, dtype=torch.long)
     source = Source(*places(shape.encoder_places)) if shape.encoder_places and shape.decoder_places else None
     selected = torch.arange(asked) % tokens.numel()
-    batch = Batch(tokens, torch.zeros_like(tokens), layout, selected, torch.randint(0, 300, (asked,)), none, none, source)
+    batch = Batch(
+        tokens, torch.zeros_like(tokens), layout, selected, torch.randint(0, 300, (asked,)), none, none, source
+    )
     made = build_objective(
         objective, placeholder(config, objective), seed=0, topology=config.topology, row_length=row_length
     )

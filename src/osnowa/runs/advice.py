@@ -34,7 +34,9 @@ def _of_text(recipe: Recipe, figures: dict[str, Any]) -> Iterator[Advice]:
     if documents["in"] and copies / documents["in"] > 0.2:
         share = f"{copies / documents['in']:.0%}"
         yield Advice(
-            "duplicates", f"{share} of the {figures['unit']} were copies of others", f"{copies:,} of {documents['in']:,}"
+            "duplicates",
+            f"{share} of the {figures['unit']} were copies of others",
+            f"{copies:,} of {documents['in']:,}",
         )
     for language, row in figures["fertility"].items():
         if row["unknown_share"] > 0.01:

@@ -108,7 +108,9 @@ def _results(run: Run) -> list[Figure]:
     for key, name in (("bleu", "BLEU"), ("chrf", "chrF")):
         value, copied = (number(run.facts, "result", each) for each in (key, f"copied_{key}"))
         if value is not None:
-            found.append(Figure(name, f"{value:.1f}", None if copied is None else f"{copied:.1f} for the source itself"))
+            found.append(
+                Figure(name, f"{value:.1f}", None if copied is None else f"{copied:.1f} for the source itself")
+            )
     return found
 
 
