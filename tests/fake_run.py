@@ -13,6 +13,15 @@ SENTENCES = {
     "Pan [MASK] wrócił do [MASK] późnym wieczorem.": ["młody", "Tadeusz", "domu", "miasta", "sam", "nie"],
     "Na stole stała [MASK] i dwie szklanki.": ["herbata", "woda", "lampa", "butelka", "mała", "stara"],
 }
+CONTINUED = {  # what is asked: (prompt or source, what stands in the corpus, what is said before and after learning)
+    "next-token": ("Natura stwarza", "najpiękniejsze obrazy.", ["ący ący ący", "najpiękniejsze lasy."]),
+    "span-corruption": (
+        "Natura <extra_id_0> najpiękniejsze obrazy.</s>",
+        "<extra_id_0> stwarza</s>",
+        ["ący <extra_id_0> w", "<extra_id_0> tworzy"],
+    ),
+}
+LAYERS = {"next-token": ("decoder", 0, 4), "span-corruption": ("encoder-decoder", 4, 4)}
 FREQUENT = [",", ".", "i", "w", "się", "nie"]
 VOCABULARY = 8192
 
@@ -25,18 +34,25 @@ def write_run(
     memorise: bool = False,
     pairs: bool = True,
     log_every: int = 1,
+    objective: str | None = None,
 ) -> Path:
-    """Write a run into `folder`; `stop_at` leaves it unfinished, `memorise` makes the held-out loss turn."""
+    """Write a run into `folder`; `stop_at` leaves it unfinished, `memorise` makes the held-out loss turn.
+
+    `objective`: one of CONTINUED; None: hidden tokens, told by no file, as in the oldest runs.
+    """
+    pairs = pairs and objective is None
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(7)
     last = stop_at or steps
-    lines = [json.dumps(line, ensure_ascii=False) for line in metrics(rng, steps, last, memorise, pairs, log_every)]
+    told = metrics(rng, steps, last, memorise, pairs, log_every, objective)
+    lines = [json.dumps(line, ensure_ascii=False) for line in told]
     (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     write(folder / "corpus.json", ledger())
     write(folder / "run.json", {"plan": {"steps": steps, "warmup": 90, "basis": "minutes"}})
-    (folder / "recipe.toml").write_text(RECIPE, encoding="utf-8")
+    named = f'\n[objective]\nname = "{objective}"\n' if objective else ""
+    (folder / "recipe.toml").write_text(RECIPE + named, encoding="utf-8")
     if stop_at is None:
-        write(folder / "facts.json", facts())
+        write(folder / "facts.json", facts(objective))
         (folder / "model").mkdir(exist_ok=True)
         write(folder / "model" / "config.json", {})
     return folder
@@ -47,7 +63,13 @@ def write(path: Path, value: object) -> None:
 
 
 def metrics(
-    rng: random.Random, steps: int, last: int, memorise: bool, pairs: bool, log_every: int
+    rng: random.Random,
+    steps: int,
+    last: int,
+    memorise: bool,
+    pairs: bool,
+    log_every: int,
+    objective: str | None = None,
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     evaluate_at = {round(steps * part / 12) for part in range(13)}
@@ -74,7 +96,10 @@ def metrics(
         if step in evaluate_at or step == last:
             held = loss + (2.4 * (done - 0.5) ** 2 if memorise and done > 0.5 else 0)
             found.append(held_out(step, held, order, pairs))
-            found += [probe(rng, step, done, text, words) for text, words in SENTENCES.items()]
+            if objective is None:
+                found += [probe(rng, step, done, text, words) for text, words in SENTENCES.items()]
+            else:
+                found.append(continued(step, done, objective))
         if step == 1000:
             found.append({"kind": "event", "step": step, "message": "the loss was not finite; not applied"})
     return found
@@ -109,6 +134,11 @@ def probe(rng: random.Random, step: int, done: float, text: str, words: list[str
         masks.append(guesses)
     known = {"answer": words[1]} if len(masks) == 1 else {}
     return {"kind": "probe", "step": step, "text": text, **known, "masks": masks}
+
+
+def continued(step: int, done: float, objective: str) -> dict[str, Any]:
+    text, answer, said = CONTINUED[objective]
+    return {"kind": "probe", "step": step, "text": text, "answer": answer, "continuation": said[done > 0.5]}
 
 
 def ledger() -> dict[str, Any]:
@@ -195,7 +225,17 @@ def ledger() -> dict[str, Any]:
     }
 
 
-def facts() -> dict[str, Any]:
+def facts(objective: str | None = None) -> dict[str, Any]:
+    told = encoder_facts()
+    if objective is not None:
+        topology, encoder, decoder = LAYERS[objective]
+        told["model"] |= {"topology": topology, "encoder_layers": encoder, "decoder_layers": decoder}
+        told["objective"] = {"name": objective, "mask_share": 0.15}
+        told["export"] = {"class": "SomeClass", "own_format": False, "notes": []}
+    return told
+
+
+def encoder_facts() -> dict[str, Any]:
     row_length, rows, trained, special = 128, 29_766, 3_712_004, 60_000
     return {
         "osnowa": "0.1.0",

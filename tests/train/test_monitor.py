@@ -22,6 +22,7 @@ from tensorboardX.record_writer import RecordWriter, masked_crc32c
 
 from osnowa import files
 from osnowa.files import system
+from osnowa.objective.words import words_of
 from osnowa.train import tensorboard
 from osnowa.train.monitor import Monitor
 from osnowa.train.pace import Pace
@@ -47,6 +48,23 @@ class Terminal(io.StringIO):
 
 def monitor(folder: Path, **changes: Any) -> Monitor:
     return Monitor(folder, **{"total_steps": 100, "stream": io.StringIO(), **changes})
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("masked", "masked loss 6.80, masked accuracy 20.0 %"),
+        ("next-token", "next-token loss 6.80, next-token accuracy 20.0 %"),
+        ("translation", "target loss 6.80, target accuracy 20.0 %"),
+        ("sentence-order", "masked accuracy 20.0 %, sentence-order accuracy 50.0 %"),
+    ],
+)
+def test_held_out_figures_are_called_by_what_was_asked(tmp_path: Path, name: str, says: str) -> None:
+    stream = io.StringIO()
+    pairs = {"next_sentence_accuracy": 0.5} if name == "sentence-order" else {}
+    with monitor(tmp_path, stream=stream, words=words_of(name)) as shown:
+        shown.held_out(3, token_loss=6.8, token_accuracy=0.2, **pairs)
+    assert says in stream.getvalue()
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

@@ -111,6 +111,8 @@ def finished(run: Run) -> int:
         line(
             f"  {words.pairs.name:<28} {percent(result['next_sentence_accuracy']):>8}   {next_sentence_remark(result)}"
         )
+    if "bleu" in result:
+        line(f"  {'BLEU, chrF':<28} {result['bleu']:>8.1f}   {result['chrf']:.1f}; the source itself {copied(result)}")
     line()
     training = facts["training"]
     line(
@@ -126,6 +128,11 @@ def finished(run: Run) -> int:
     line(f"model       {run.folder / 'model'}")
     line(f"report      {run.folder / 'report.html'}")
     return 0
+
+
+def copied(result: dict[str, Any]) -> str:
+    """What taking the source for the target would get."""
+    return f"{result['copied_bleu']:.1f}, {result['copied_chrf']:.1f} ({result['scored_pairs']} pairs)"
 
 
 def comparable(words: Words) -> str:

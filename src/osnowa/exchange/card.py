@@ -179,6 +179,8 @@ def _figures(facts: Facts) -> dict[str, tuple[str, str]]:
         "perplexity": (words.figures.perplexity, "{:.1f}"),
         "bits_per_byte": ("bits for each byte", "{:.3f}"),
         "next_sentence_accuracy": (f"{words.pairs.name} told right", "{:.1%}"),
+        "bleu": ("BLEU", "{:.1f}"),
+        "chrf": ("chrF", "{:.1f}"),
     }
 
 
@@ -195,6 +197,8 @@ def _results(facts: Facts) -> list[str]:
         "token_accuracy": number(facts, "baselines", "most_frequent_share"),
         "token_loss": number(facts, "baselines", "unigram_loss"),
         "next_sentence_accuracy": 0.5 if _has_pairs(facts) else None,
+        "bleu": number(facts, "result", "copied_bleu"),
+        "chrf": number(facts, "result", "copied_chrf"),
     }
     rows = []
     for key, (words, form) in _figures(facts).items():
@@ -221,6 +225,11 @@ def _results(facts: Facts) -> list[str]:
         f"On the held-out documents{asked}.\n",
         "\n".join(table) + "\n",
         f"The simplest guess looks at nothing: it says what is most frequent{always}.{coin}",
+        say(
+            "BLEU and chrF of {pairs:,} held-out pairs ({signature}); there the simplest guess is the source itself.",
+            pairs=number(facts, "result", "scored_pairs"),
+            signature=text(facts, "result", "bleu_signature"),
+        ),
         _COMPARABLE[asked_of(facts).question],
     ]
 

@@ -169,7 +169,9 @@ def check_rows(num_train_rows: int, num_held_out_rows: int, prepared: Prepared, 
     if store.train.num_documents + store.held_out.num_documents < 2:
         raise DataError(
             "corpus",
-            "has one document, and held-out text and random next sentences need another",
+            "has one document, and held-out text"
+            + (" and random next sentences need" if recipe.objective.name == "masked-next-sentence" else " needs")
+            + " another",
             "give more text, or cut it: --corpus.document=run --corpus.run_characters=2000, or --corpus.document=block",
         )
     if num_held_out_rows == 0:

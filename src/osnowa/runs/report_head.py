@@ -105,6 +105,12 @@ def _results(run: Run) -> list[Figure]:
         note = f"{show(first)} before training" if first is not None and not run.untrained else ""
         chance = "; 50\u202f% by chance" if key == "next_sentence_accuracy" else ""
         found.append(Figure(name, show(value), (note + chance).lstrip("; ")))
+    for key, name in (("bleu", "BLEU"), ("chrf", "chrF")):
+        value, copied = (number(run.facts, "result", each) for each in (key, f"copied_{key}"))
+        if value is not None:
+            found.append(
+                Figure(name, f"{value:.1f}", None if copied is None else f"{copied:.1f} for the source itself")
+            )
     return found
 
 
