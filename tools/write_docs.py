@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from osnowa.runs.preset_table import preset_rows
+from osnowa.runs.preset_table import family_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "osnowa"
@@ -57,13 +57,14 @@ def modules() -> str:
 
 def presets() -> str:
     lines = [
-        "| preset | layers | width | heads | parameters | MFLOP/token | from |",
-        "| --- | --: | --: | --: | --: | --: | --- |",
+        "| family | topology | sizes | objective | alone it means | parameters | MFLOP/token | written as |",
+        "| --- | --- | --- | --- | --- | --: | --: | --- |",
     ]
     lines += [
-        f"| `{row['name']}` | {row['layers']} | {row['d_model']} | {row['heads']} | {row['parameters']:,} "
-        f"| {row['flops_per_token'] / 1e6:,.0f} | {row['ancestor'] or ''} |"
-        for row in preset_rows()
+        f"| `{row['name']}` | {row['topology']} | {', '.join(row['sizes'])} | {row['objective']} | {row['published']} "
+        f"| {row['parameters']:,} | {row['flops_per_token'] / 1e6:,.0f} "
+        f"| {'own format' if row['own_format'] else row['class']} |"
+        for row in family_rows()
     ]
     return "\n".join(lines)
 

@@ -116,7 +116,7 @@ def test_json_is_exactly_one_object_on_standard_output(text: Path, tmp_path: Pat
     answer = json.loads(found.out)
     assert found.out.count("\n") == 1
     assert answer["finished"] is True
-    assert 0 <= answer["result"]["masked_accuracy"] <= 1
+    assert 0 <= answer["result"]["token_accuracy"] <= 1
     assert answer["rows"]["dropped_tokens"] == 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from osnowa.data import IS_NEXT, NOT_ASKED, NOT_NEXT
+from osnowa.data import IS_NEXT, NOT_ASKED, NOT_NEXT, TokenSplit
 from osnowa.data.plan import Samples
 from osnowa.data.rows import Rows, Specials, write_rows
 
@@ -18,9 +18,15 @@ def samples(*rows: tuple[int, int, int, int, int]) -> Samples:
     return Samples(*np.array(rows, dtype=np.int64).reshape(-1, 5).T)
 
 
+def split_of_tokens(tokens: np.ndarray) -> TokenSplit:
+    """Two documents: the first ends behind five tokens, the second at the end of the store."""
+    ends = np.unique([0, min(5, len(tokens)), len(tokens)])
+    return TokenSplit(tokens, ends, np.arange(len(ends)), 0)
+
+
 def write(shown: Samples, counts: list[int], row_length: int, numbers: list[int], epoch: int = 0) -> Rows:
     counted, numbered = np.array(counts, dtype=np.int64), np.array(numbers, dtype=np.int64)
-    return write_rows(STORE, shown, counted, row_length, SPECIALS, numbered, epoch)
+    return write_rows(split_of_tokens(STORE), shown, counted, row_length, SPECIALS, numbered, epoch)
 
 
 def test_the_pair_of_the_source_text_becomes_its_three_tables() -> None:
@@ -91,6 +97,6 @@ def test_joined_rows_are_those_written_together() -> None:
 @pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
 def test_no_rows_are_empty_planes(dtype: type) -> None:
     none = np.zeros(0, dtype=np.int64)
-    rows = write_rows(np.zeros(0, dtype=dtype), samples(), none, 16, SPECIALS, none, 0)
+    rows = write_rows(split_of_tokens(np.zeros(0, dtype=dtype)), samples(), none, 16, SPECIALS, none, 0)
     assert rows.tokens.shape == rows.special.shape == (0, 16)
     assert len(rows.first) == rows.num_tokens == 0

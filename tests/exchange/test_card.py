@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from osnowa.exchange import model_card
+from osnowa.exchange import choose_family, model_card, notes_before_training
 from small_models import publish_model, random_model, shrink, small_tokenizer
 
 FACTS: dict[str, Any] = {
@@ -57,13 +57,13 @@ FACTS: dict[str, Any] = {
     "objective": {"mask_share": 0.3, "held_out_mask_share": 0.15},
     "rows": {"row_length": 128, "padded_tokens": 10, "dropped_tokens": 2},
     "result": {
-        "masked_loss": 4.9123,
-        "masked_accuracy": 0.2712,
+        "token_loss": 4.9123,
+        "token_accuracy": 0.2712,
         "next_sentence_accuracy": 0.541,
-        "pseudo_perplexity": 135.9,
+        "perplexity": 135.9,
         "bits_per_byte": 1.98,
     },
-    "untrained": {"masked_loss": 9.02, "masked_accuracy": 0.0001, "next_sentence_accuracy": 0.49},
+    "untrained": {"token_loss": 9.02, "token_accuracy": 0.0001, "next_sentence_accuracy": 0.49},
     "baselines": {"most_frequent_token": ",", "most_frequent_share": 0.071, "unigram_loss": 6.7},
     "machine": {"device": "cpu", "name": "A Processor", "threads": 2, "precision": "bf16"},
 }
@@ -181,7 +181,7 @@ def test_the_card_is_whole_without_facts(facts: dict[str, Any]) -> None:
 
 def test_numbers_that_are_none_are_left_out() -> None:
     facts = copy.deepcopy(FACTS)
-    facts["result"] |= {"bits_per_byte": float("nan"), "masked_loss": float("inf"), "pseudo_perplexity": True}
+    facts["result"] |= {"bits_per_byte": float("nan"), "token_loss": float("inf"), "perplexity": True}
     body = split(model_card(facts))[1]
     for words in ("| nan", "| inf", "bits for each byte", "masked loss", "pseudo-perplexity"):
         assert words not in body
@@ -197,7 +197,7 @@ def test_the_table_stands_alone_so_that_it_is_one() -> None:
 def test_a_model_that_learned_little_says_so() -> None:
     facts = copy.deepcopy(FACTS)
     assert "learned little" not in model_card(facts)
-    facts["result"]["masked_accuracy"] = 0.1
+    facts["result"]["token_accuracy"] = 0.1
     assert "learned little" in model_card(facts)
 
 
@@ -217,3 +217,16 @@ def test_what_the_card_says_about_transformers_runs(tmp_path: Path) -> None:
     with redirect_stdout(io.StringIO()) as out:
         exec("\n".join([*lines, f"print({last})"]), {})
     assert out.getvalue().count("'") == 10
+
+
+@pytest.mark.parametrize(("preset", "own"), [("gpt3-tiny", True), ("gpt2-tiny", False)])
+def test_a_model_that_transformers_can_not_load_says_so_and_why(preset: str, own: bool) -> None:
+    config = shrink(preset)
+    notes = [note.message for note in notes_before_training(config)]
+    export = {"class": choose_family(config).class_name(config), "own_format": own, "notes": notes}
+    assert bool(notes) is own
+    matter, body = split(model_card({**FACTS, "model": config.model_dump(mode="json"), "export": export}))
+    assert matter["library_name"] == ("osnowa" if own else "transformers")
+    assert ("transformers can't load; the nearest, GPT2LMHeadModel, needs windows" in body) is own
+    assert ("from_pretrained" in body) is not own
+    assert "osnowa.load(" in body

@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from osnowa import files
 from osnowa.errors import SettingsError
-from osnowa.exchange import choose_family, read_folder, write_folder
+from osnowa.exchange import choose_family, notes_before_training, read_folder, write_folder
 from osnowa.model import ModelConfig
 from small_models import publish_model, random_model, shrink, small_tokenizer
 
@@ -193,17 +193,20 @@ def test_both_spellings_of_windows_and_rotary_bases_are_there(tmp_path: Path) ->
         ("encoder-tiny", {"encoder_layers": 0, "decoder_layers": 2}, "topology = encoder instead of decoder"),
     ],
 )
-def test_a_shape_that_no_class_has_is_refused_with_what_each_would_need(
+def test_a_shape_that_no_class_has_is_told_before_training_and_written_in_our_own_format(
     preset: str, changes: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     config = shrink(preset, vocab_size=VOCABULARY, **changes)
-    with pytest.raises(SettingsError) as caught:
-        choose_family(config)
-    assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
-    with pytest.raises(SettingsError):
-        publish_model(tmp_path / "model", random_model(config))
-    assert list(tmp_path.iterdir()) == []
+    assert choose_family(config).model_type == "osnowa"
+    (note,) = notes_before_training(config)
+    assert note.code == "own-format"
+    assert words in note.message
+    assert "transformers can't load" in note.message
+    assert "\n" not in note.message
+    model = random_model(config, dtype=torch.float32)
+    back = read_folder(publish_model(tmp_path / "model", model))
+    assert back.config == config
+    assert all(torch.equal(back.weights[name], each) for name, each in model.named_parameters())
 
 
 @pytest.mark.parametrize("preset", ["bert-mini", "encoder-mini"])

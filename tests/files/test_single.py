@@ -180,3 +180,23 @@ def test_free_space_is_told_also_for_a_folder_to_come(tmp_path: Path) -> None:
 def test_an_error_names_the_file_of_the_system_when_it_knows_one() -> None:
     error = files.translate(OSError(errno.EACCES, "Permission denied", "RUN/model.tmp-12-3/config.json"), Path("RUN"))
     assert str(error) == "RUN/model/config.json: can't be written (Permission denied); choose another --out"
+
+
+def test_a_streamed_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with files.replacing(path) as handle:
+        handle.write(b"new ")
+        assert path.read_bytes() == b"old"
+        handle.write(b"content")
+    assert path.read_bytes() == b"new content"
+
+    def fail() -> None:
+        with files.replacing(path) as handle:
+            handle.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_bytes() == b"new content"
+    assert os.listdir(tmp_path) == ["file"]

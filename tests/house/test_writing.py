@@ -27,6 +27,7 @@ EXCEPTIONS: dict[str, str] = {
     "src/osnowa/files/scratch.py: imports tempfile": "the system decides where throw-away folders live",
     "src/osnowa/files/locks.py: os.open": "opened for reading, to put a mark on it",
     "src/osnowa/cli/main.py: os.open": "the null device, for what nobody reads any more",
+    "src/osnowa/exchange/mixtral.py: rename": "of a tensor's name, not of a file",
     "src/osnowa/exchange/reader.py: rename": "of a tensor's name, not of a file",
     "src/osnowa/files/single.py: os.open": "a folder opened for reading, to sync it",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import pytest
 import torch
@@ -10,18 +11,39 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from osnowa.model import Layout, ModelConfig, Tap, Transformer, attention, initialise
+from osnowa.model.cache import Cache
 from osnowa.model.mask import additive
 from osnowa.runs.presets import PRESETS
 from small_models import LENGTH, forward, random_model, random_rows, shrink
 
 NARROW = {"windows": (None, 4), "rotary_bases": (10_000.0, 500.0)}
+
+
+def distinct(names: Iterable[str]) -> dict[str, ModelConfig]:
+    """The shrunk presets without those that are another one once they are small and of one epsilon."""
+    found: dict[ModelConfig, str] = {}
+    for name in names:
+        found.setdefault(shrink(name, norm_eps=1e-5, dropout=0.0, feed_forward_dropout=0.0, balance_weight=0.0), name)
+    return {name: config for config, name in found.items()}
+
+
 SHAPES: dict[str, ModelConfig] = {
-    **{name: shrink(name) for name in PRESETS},
+    **distinct(PRESETS),
+    "decoder with shared keys, biases and a stretch": shrink(
+        "llama-tiny", num_heads=4, d_model=32, num_kv_heads=2, attention_bias=True, rotary_stretch=(8.0, 1.0, 4.0, 16.0)
+    ),
     "encoder with windows": shrink("encoder-mini", **NARROW),
     "encoder with shared keys": shrink("encoder-mini", num_kv_heads=2),
     "encoder with wide heads": shrink("encoder-mini", d_head=16),
 }
 every_shape = pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES.keys())
+
+
+def only(*topologies: str) -> pytest.MarkDecorator:
+    chosen = {name: config for name, config in SHAPES.items() if config.topology in topologies}
+    return pytest.mark.parametrize("config", chosen.values(), ids=chosen.keys())
+
+
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 
 
@@ -64,7 +86,7 @@ def test_padding_changes_nothing(config: ModelConfig) -> None:
     )
 
 
-@every_shape
+@only("encoder")
 def test_an_encoder_looks_at_later_tokens(config: ModelConfig) -> None:
     model = random_model(config)
     tokens, segments, _ = random_rows(config, rows=1)
@@ -74,15 +96,65 @@ def test_an_encoder_looks_at_later_tokens(config: ModelConfig) -> None:
     assert bool(((after - before).abs().amax(-1) > 1e-6).all()), "some place does not see the last token"
 
 
+@only("decoder", "encoder-decoder")
 @torch.no_grad()
-def test_a_decoder_does_not_look_at_later_tokens() -> None:
-    model = random_model(make_decoder())
-    tokens, _, _ = random_rows(model.config, rows=1)
+def test_a_decoder_does_not_look_at_later_tokens(config: ModelConfig) -> None:
+    model = random_model(config)
+    tokens, _, _ = random_rows(config, rows=1)
+    layout = Layout.plain(tokens)
+    memory = (model.encode(tokens, layout), layout) if config.encoder_layers else (None, None)
+    for place in (LENGTH - 1, LENGTH // 2):
+        changed = tokens.clone()
+        changed[0, place] = tokens[0, place] - 1
+        before, after = (model.decode(each, layout, *memory) for each in (tokens, changed))
+        torch.testing.assert_close(before[:, :place], after[:, :place], **CLOSE)
+        assert float((before[:, place] - after[:, place]).abs().max()) > 1e-6
+
+
+@only("encoder", "decoder")
+@torch.no_grad()
+def test_a_token_is_seen_as_far_as_the_windows_of_all_layers_reach_and_no_further(config: ModelConfig) -> None:
+    model = random_model(config)
+    tokens, segments, _ = random_rows(config, rows=1)
     changed = tokens.clone()
-    changed[0, -1] = tokens[0, -1] - 1
-    before, after = (model.decode(each, Layout.plain(each)) for each in (tokens, changed))
-    torch.testing.assert_close(before[:, :-1], after[:, :-1], **CLOSE)
-    assert float((before[:, -1] - after[:, -1]).abs().max()) > 1e-6
+    changed[0, 0] = tokens[0, 0] - 1
+    before, after = (forward(model, each, Layout.plain(each), segments)[0] for each in (tokens, changed))
+    moved = (after - before).abs().amax(-1)[0]
+    layers = max(config.encoder_layers, config.decoder_layers)
+    windows = [config.windows[layer % len(config.windows)] for layer in range(layers)]
+    reach = LENGTH if None in windows else sum(window - 1 for window in windows if window is not None)
+    assert bool((moved[: reach + 1] > 1e-12).all()), "some place within reach does not see the first token"
+    assert float(moved[reach + 1 :].sum()) == 0.0
+
+
+@only("decoder", "encoder-decoder")
+@pytest.mark.parametrize("steps", [(9, 1, 1, 13), (1,) * LENGTH], ids=["in pieces", "one by one"])
+@torch.no_grad()
+def test_cached_decoding_is_decoding_of_the_whole_row(config: ModelConfig, steps: tuple[int, ...]) -> None:
+    """Also with rows of different length, padded on the left as prompts are."""
+    model = random_model(config)
+    tokens, _, _ = random_rows(config)
+    tokens = tokens.clamp(min=5)
+    start = torch.tensor([0, 3, 7])[:, None]
+    places = torch.arange(LENGTH)[None]
+    layout = Layout((places - start).clamp(min=0), (places >= start).long())
+    source = Layout.plain(tokens)
+    memory = (model.encode(tokens.flip(1), source), source) if config.encoder_layers else (None, None)
+    cache, parts, at = Cache(LENGTH), [], 0
+    for step in steps:
+        part = slice(at, at + step)
+        piece = Layout(layout.positions[:, part], layout.document_ids[:, part])
+        parts.append(model.decode(tokens[:, part], piece, *memory, cache))
+        at += step
+    real = places >= start
+    whole = model.decode(tokens, layout, *memory)
+    torch.testing.assert_close(torch.cat(parts, 1)[real], whole[real], **CLOSE)
+    for row, first in enumerate(start[:, 0].tolist()):
+        alone = tokens[row : row + 1, first:]
+        own = (None, None) if memory[0] is None else (memory[0][row : row + 1], Layout.plain(tokens[:1]))
+        torch.testing.assert_close(
+            whole[row : row + 1, first:], model.decode(alone, Layout.plain(alone), *own), **CLOSE
+        )
 
 
 @torch.no_grad()
@@ -115,7 +187,8 @@ def test_step_by_step_attention_is_the_fused_kernel(config: ModelConfig, monkeyp
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *a, **k: calls.append(1) or fused(*a, **k))
     for ours, theirs in zip(stepwise, forward(model, tokens, Layout.plain(tokens, real), segments), strict=True):
         torch.testing.assert_close(ours, theirs, **CLOSE)
-    assert len(calls) == config.encoder_layers
+    layers = config.encoder_layers + config.decoder_layers * (2 if config.encoder_layers else 1)
+    assert len(calls) == (0 if config.attention_softcap else layers)  # no kernel caps scores
 
 
 @every_shape
@@ -145,6 +218,9 @@ def test_every_tap_names_the_axes_of_its_tensor_and_looking_changes_nothing(
         "d_model": config.d_model,
         "d_ff": config.d_ff,
         "vocab": config.vocab_size,
+        "memory": LENGTH,
+        "token": 3 * LENGTH,
+        "expert": config.num_experts,
     }
     for name, shape in seen.items():
         axes = taps[name].axes
@@ -224,9 +300,9 @@ def test_a_model_in_training_drops_and_one_at_rest_does_not(config: ModelConfig)
 
 @torch.no_grad()
 def test_a_model_in_training_drops_after_the_embeddings_and_each_sublayer() -> None:
-    model = random_model(shrink("encoder-mini", dropout=0.5)).train()
+    model = random_model(shrink("encoder-mini", dropout=0.5, feed_forward_dropout=0.5)).train()
     places = [module for module in model.modules() if isinstance(module, nn.Dropout)]
-    assert len(places) == 1 + 2 * model.config.encoder_layers
+    assert len(places) == 1 + 3 * model.config.encoder_layers  # the third stands inside the feed-forward network
     shares: list[float] = []
     for place in places:
         place.register_forward_hook(lambda _m, _i, out: shares.append(float((out == 0).double().mean())))

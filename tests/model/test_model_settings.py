@@ -48,6 +48,15 @@ def refusal(**changes: Any) -> str:
             {"first_norm": False},
             "model.first_norm = false: needs norm_placement = pre and input_norm = true; leave it true",
         ),
+        (
+            {"rotary_stretch": (8.0, 4.0, 4.0, 8192.0)},
+            "model.rotary_stretch = [8.0, 4.0, 4.0, 8192.0]: needs a factor and a length above 0, and a low bound from 0 "
+            "below the high one; use 8, 1, 4, 8192",
+        ),
+        (
+            {"position": "relative", "relative_furthest": 16},
+            "model.relative_furthest = 16: is not beyond the 16 distances that have a kind of their own; use at least 17",
+        ),
         ({"nrom": "rmsnorm"}, "model.nrom: no such setting; did you mean model.norm?"),
     ],
 )

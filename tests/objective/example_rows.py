@@ -47,6 +47,8 @@ def rows_of(tokens: list[list[int]], special: list[list[int]], numbers: list[int
         marked,
         first=none,
         is_next=none,
+        open_ends=none,
+        starts=np.arange(len(ids)),
         numbers=np.array(numbers, dtype=np.int64),
         epochs=np.full(len(ids), epoch),
     )
@@ -59,4 +61,5 @@ def uneven_rows(first: int, stop: int) -> Rows:
     label = np.where(number % 3, number % 2, NOT_ASKED)
     tokens = np.random.default_rng(0).integers(len(SPECIAL_IDS), VOCAB_SIZE, 1000).astype(np.uint16)
     samples = Samples(40 * number, a_length, 40 * number + a_length, b_length, label)
-    return write_rows(tokens, samples, np.ones_like(number), 64, Specials(1, 2, 0), number, 0)
+    split = TokenSplit(tokens, np.array([0, len(tokens)]), np.array([0, 1]), 0)
+    return write_rows(split, samples, np.ones_like(number), 64, Specials(1, 2, 0), number, 0)

@@ -59,7 +59,7 @@ def figures(root: Node) -> dict[str, tuple[str, str]]:
 
 
 def test_the_result_is_one_plain_sentence_with_its_baseline(run_folder: Path, whole: Node) -> None:
-    right = records(run_folder, "held_out")[-1]["masked_accuracy"]
+    right = records(run_folder, "held_out")[-1]["token_accuracy"]
     assert whole.one("h1").text == (
         f"It guesses {100 * right:.1f} % of hidden words on text it never saw; always saying “,” would be right 6.1 %."
     )
@@ -68,10 +68,10 @@ def test_the_result_is_one_plain_sentence_with_its_baseline(run_folder: Path, wh
 def test_the_figures_are_those_of_the_last_evaluation_beside_the_first(run_folder: Path, whole: Node) -> None:
     first, last = (records(run_folder, "held_out")[place] for place in (0, -1))
     shown = figures(whole)
-    assert shown["held-out loss, nats"] == (f"{last['masked_loss']:.3f}", f"{first['masked_loss']:.3f} before training")
+    assert shown["held-out loss, nats"] == (f"{last['token_loss']:.3f}", f"{first['token_loss']:.3f} before training")
     assert shown["pseudo-perplexity"] == (
-        f"{last['pseudo_perplexity']:.1f}",
-        f"{first['pseudo_perplexity']:,.0f} before training",
+        f"{last['perplexity']:.1f}",
+        f"{first['perplexity']:,.0f} before training",
     )
     assert shown["bits per byte"][0] == f"{last['bits_per_byte']:.3f}"
     assert shown["sentence pairs judged right"] == (
@@ -87,10 +87,10 @@ def test_the_figures_are_those_of_the_last_evaluation_beside_the_first(run_folde
 @pytest.mark.parametrize(
     ("measure", "show"),
     [
-        ("masked_loss", lambda value: f"{value:.3f}"),
+        ("token_loss", lambda value: f"{value:.3f}"),
         ("next_sentence_loss", lambda value: f"{value:.3f}"),
-        ("masked_accuracy", lambda value: f"{100 * value:.1f} %" if value >= 0.001 else f"{100 * value:.2g} %"),
-        ("pseudo_perplexity", lambda value: f"{value:,.0f}" if value >= 1000 else f"{value:.1f}"),
+        ("token_accuracy", lambda value: f"{100 * value:.1f} %" if value >= 0.001 else f"{100 * value:.2g} %"),
+        ("perplexity", lambda value: f"{value:,.0f}" if value >= 1000 else f"{value:.1f}"),
         ("bits_per_byte", lambda value: f"{value:.3f}"),
         ("next_sentence_accuracy", lambda value: f"{100 * value:.1f} %"),
     ],
@@ -107,18 +107,18 @@ def test_each_chart_has_a_title_a_description_and_its_last_value_as_logged(run_f
         title, summary = chart.attributes["aria-labelledby"].split()
         assert chart.one("title", id=title).text.endswith("by step")
         assert f"at step {train['step']:,}" in chart.one("desc", id=summary).text
-    loss = whole.one("div", id="masked-loss").one("svg", class_="chart wide")
-    assert [text.text for text in loss.find("text", class_="last held")] == [f"held-out {held_out['masked_loss']:.3f}"]
-    assert [text.text for text in loss.find("text", class_="last train")] == [f"train {train['masked_loss']:.3f}"]
+    loss = whole.one("div", id="token-loss").one("svg", class_="chart wide")
+    assert [text.text for text in loss.find("text", class_="last held")] == [f"held-out {held_out['token_loss']:.3f}"]
+    assert [text.text for text in loss.find("text", class_="last train")] == [f"train {train['token_loss']:.3f}"]
 
 
 def test_all_curves_of_the_run_are_there_in_the_order_of_the_story(whole: Node) -> None:
     assert [block.attributes["id"] for block in whole.find("div", class_="measure")] == [
-        "masked-loss",
+        "token-loss",
         "next-sentence-loss",
         "loss",
-        "masked-accuracy",
-        "pseudo-perplexity",
+        "token-accuracy",
+        "perplexity",
         "bits-per-byte",
         "next-sentence-accuracy",
         "learning-rate",
@@ -295,8 +295,8 @@ def test_a_run_that_has_only_begun_makes_a_page(tmp_path: Path) -> None:
 
 def test_an_untrained_model_is_not_praised(tmp_path: Path) -> None:
     lines = [
-        '{"kind": "held_out", "step": 0, "masked_accuracy": 0.01}',
-        '{"kind": "train", "step": 1, "masked_loss": 9}',
+        '{"kind": "held_out", "step": 0, "token_accuracy": 0.01}',
+        '{"kind": "train", "step": 1, "token_loss": 9}',
     ]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
     root = report(tmp_path)
@@ -305,7 +305,7 @@ def test_an_untrained_model_is_not_praised(tmp_path: Path) -> None:
 
 
 def test_what_was_not_measured_before_training_is_not_claimed(tmp_path: Path) -> None:
-    measured = [{"kind": "held_out", "step": step, "masked_accuracy": share} for step, share in ((5, 0.1), (9, 0.2))]
+    measured = [{"kind": "held_out", "step": step, "token_accuracy": share} for step, share in ((5, 0.1), (9, 0.2))]
     lines = [json.dumps(record) for record in measured]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
     root = report(tmp_path)
@@ -314,7 +314,7 @@ def test_what_was_not_measured_before_training_is_not_claimed(tmp_path: Path) ->
 
 
 def test_what_is_no_number_is_not_shown_as_one(tmp_path: Path) -> None:
-    line = '{"kind": "held_out", "step": 1, "masked_accuracy": true, "masked_loss": "4", "bits_per_byte": NaN}\n'
+    line = '{"kind": "held_out", "step": 1, "token_accuracy": true, "token_loss": "4", "bits_per_byte": NaN}\n'
     (tmp_path / "metrics.jsonl").write_text(line, encoding="utf-8")
     assert report(tmp_path).one("h1").text == "Nothing has been measured on held-out text yet."
     assert not report(tmp_path).find("svg")
@@ -340,7 +340,7 @@ def test_torn_and_repeated_lines_do_not_show_wrong_numbers(tmp_path: Path) -> No
     folder = write_run(tmp_path / "run", steps=20)
     (folder / "corpus.json").write_text("{", encoding="utf-8")
     with (folder / "metrics.jsonl").open("a", encoding="utf-8") as handle:
-        handle.write('{"kind": "held_out", "step": 20, "masked_accuracy": 0.5, "masked_loss": 2.0}\n{"kind": "hel')
+        handle.write('{"kind": "held_out", "step": 20, "token_accuracy": 0.5, "token_loss": 2.0}\n{"kind": "hel')
     root = report(folder)
     assert root.one("h1").text.startswith("It guesses 50.0 %")
     assert "metrics.jsonl: 1 unreadable line(s) left out of this report" in root.text
@@ -382,7 +382,7 @@ _RECORD = st.fixed_dictionaries(
     {"kind": st.sampled_from(["train", "held_out", "probe", "event"]), "step": st.integers(0, 10**9)},
     optional={
         name: _JSON | st.floats(allow_nan=False, allow_infinity=False)
-        for name in ("loss", "masked_loss", "masked_accuracy", "gradient_norm", "pseudo_perplexity", "learning_rate")
+        for name in ("loss", "token_loss", "token_accuracy", "gradient_norm", "perplexity", "learning_rate")
     }
     | {"text": st.text(max_size=5), "masks": st.lists(st.lists(_OBJECT | _LEAVES, max_size=2) | _LEAVES, max_size=2)},
 )

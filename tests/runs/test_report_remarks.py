@@ -33,20 +33,20 @@ def told(run: Run, measure: Any) -> list[tuple[str, bool]]:
 
 def test_memorising_is_named_with_its_step_and_numbers(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", memorise=True))
-    step, lowest = min(((r["step"], r["masked_loss"]) for r in run.held_out), key=lambda pair: pair[1])
-    ((words, worry), *_) = told(run, "masked_loss")
+    step, lowest = min(((r["step"], r["token_loss"]) for r in run.held_out), key=lambda pair: pair[1])
+    ((words, worry), *_) = told(run, "token_loss")
     assert worry
     assert words.startswith(
-        f"The held-out loss stopped falling at step {step:,} ({lowest:.3f}; {run.held_out[-1]['masked_loss']:.3f} at the end)"
+        f"The held-out loss stopped falling at step {step:,} ({lowest:.3f}; {run.held_out[-1]['token_loss']:.3f} at the end)"
         " while the train loss kept falling ("
     )
     assert words.endswith("the model is starting to memorise.")
 
 
 def test_a_held_out_loss_that_turns_with_the_train_loss_is_not_called_memorising() -> None:
-    held = evaluations("masked_loss", 9.0, 5.0, 6.0, 6.5)
-    train = steps("masked_loss", *[5.0] * 100, *[7.0] * 200)
-    ((words, worry), *_) = told(make(held_out=held, train=train), "masked_loss")
+    held = evaluations("token_loss", 9.0, 5.0, 6.0, 6.5)
+    train = steps("token_loss", *[5.0] * 100, *[7.0] * 200)
+    ((words, worry), *_) = told(make(held_out=held, train=train), "token_loss")
     assert worry
     assert words == "The held-out loss was lowest at step 100 (5.000) and is 6.500 at the end."
 
@@ -55,7 +55,7 @@ def test_a_sound_run_is_not_warned_about(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", log_every=5))
     worried = [
         words
-        for measure in ("masked_loss", "masked_accuracy", "learning_rate", "tokens_per_second")
+        for measure in ("token_loss", "token_accuracy", "learning_rate", "tokens_per_second")
         for words, worry in told(run, measure)
         if worry
     ]
@@ -64,30 +64,30 @@ def test_a_sound_run_is_not_warned_about(tmp_path: Path) -> None:
 
 def test_the_plateau_of_the_frequencies_is_named() -> None:
     facts = {"baselines": {"unigram_loss": 6.8, "most_frequent_share": 0.06, "most_frequent_token": ","}}
-    run = make(held_out=evaluations("masked_loss", 9.0, 6.82, 6.79), facts=facts)
-    assert told(run, "masked_loss") == [
+    run = make(held_out=evaluations("token_loss", 9.0, 6.82, 6.79), facts=facts)
+    assert told(run, "token_loss") == [
         (
             "At 6.790 the model is no better than the token frequencies alone (6.800): it does not use the context yet.",
             True,
         )
     ]
-    run = make(held_out=evaluations("masked_accuracy", 0.0001, 0.061), facts=facts)
-    assert told(run, "masked_accuracy") == [
+    run = make(held_out=evaluations("token_accuracy", 0.0001, 0.061), facts=facts)
+    assert told(run, "token_accuracy") == [
         ("6.1 % is about what always saying “,” gives (6.0 %). Before training it was 0.01 %.", True)
     ]
 
 
 def test_a_loss_that_still_falls_at_the_end_asks_for_a_longer_run() -> None:
-    falling = make(held_out=evaluations("masked_loss", 9.0, 7.0, 6.0, 5.5))
-    assert told(falling, "masked_loss") == [
+    falling = make(held_out=evaluations("token_loss", 9.0, 7.0, 6.0, 5.5))
+    assert told(falling, "token_loss") == [
         (
             "The loss was still falling at the end (6.000 at step 200, then 5.500): a longer run would get further.",
             False,
         )
     ]
-    assert told(make(held_out=evaluations("masked_loss", 9.0, 7.0, 6.0, 5.99)), "masked_loss") == []
-    unfinished = make(held_out=evaluations("masked_loss", 9.0, 7.0, 6.0, 5.5), has_model=False)
-    assert told(unfinished, "masked_loss") == []
+    assert told(make(held_out=evaluations("token_loss", 9.0, 7.0, 6.0, 5.99)), "token_loss") == []
+    unfinished = make(held_out=evaluations("token_loss", 9.0, 7.0, 6.0, 5.5), has_model=False)
+    assert told(unfinished, "token_loss") == []
 
 
 @pytest.mark.parametrize(

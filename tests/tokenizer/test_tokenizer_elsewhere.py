@@ -70,6 +70,26 @@ def test_transformers_knows_the_special_tokens(tokenizer: Tokenizer, tmp_path: P
     assert len(theirs) == tokenizer.vocab_size
 
 
+@pytest.mark.parametrize("model_type", [None, "llama", "t5", "bart", "gpt2"])
+def test_transformers_gives_the_same_ids_in_every_frame(
+    framed: Tokenizer, sentences: list[str], tmp_path: Path, model_type: str | None
+) -> None:
+    """Also where the folder says which model it holds, which some classes of that library draw conclusions from."""
+    if model_type is not None:
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+    theirs = load(framed, tmp_path, segments=False)
+    begin = [1] if framed.frame in ("pair", "prompt") else []
+    end = [2] if framed.frame in ("pair", "source") else []
+    orders = ["Ala <extra_id_0> kota <extra_id_99>.", "<mask> i <mask>", "[NLU] Ala <s>"]
+    for text in [*sentences[:40], *strange(40), *orders]:
+        assert theirs(text)["input_ids"] == [*begin, *framed.encode_prompt(text), *end], text
+    ids = (theirs.pad_token_id, theirs.bos_token_id, theirs.eos_token_id, theirs.mask_token_id, theirs.unk_token_id)
+    assert ids == (0, 1, 2, 3, 4)
+    assert set(theirs.all_special_ids) == set(range(108))
+    assert theirs.padding_side == ("left" if framed.frame == "prompt" else "right")
+    assert len(theirs) == framed.vocab_size
+
+
 @pytest.mark.parametrize("lowercase", [False, True])
 def test_extra_special_tokens_and_folding_travel(lowercase: bool, documents: list[str], tmp_path: Path) -> None:
     trained = train(documents, TokenizerConfig(vocab_size=400, extra_specials=("<extra_id_0>",), lowercase=lowercase))

@@ -49,7 +49,8 @@ def plan(machine: Machine, monkeypatch: pytest.MonkeyPatch, **settings: float) -
     config = TrainingConfig.read("training", settings)
     began = machine.now
     found = plan_for_minutes(config, machine, machine.save)  # type: ignore[arg-type]
-    evaluations = 1 + len(evaluation_steps(found.steps, config.evaluations))
+    assert found.evaluations is not None
+    evaluations = 1 + len(evaluation_steps(found.steps, found.evaluations))
     saves = 1 + min(found.steps, 1 + (machine.now - began + found.steps * machine.step_seconds) // 120)
     left = found.steps * machine.step_seconds + evaluations * machine.evaluation_seconds + saves * machine.save_seconds
     return found, machine.now - began + left
@@ -98,6 +99,14 @@ def test_the_usual_run_is_measured_by_many_steps_and_a_slow_first_one_does_not_c
     assert found.seconds_per_step == pytest.approx(0.1)
     assert machine.steps >= 50
     assert 0.99 * 240 <= seconds <= 1.01 * 240
+
+
+def test_looking_at_held_out_text_takes_a_tenth_of_the_time_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, seconds = plan(Machine(0.5, evaluation_seconds=6.0), monkeypatch, minutes=4, evaluations=20)
+    assert found.evaluations == 4
+    assert seconds <= 1.02 * 240
+    quick, _ = plan(Machine(0.5, evaluation_seconds=0.5), monkeypatch, minutes=4, evaluations=20)
+    assert quick.evaluations == 20
 
 
 def test_a_first_step_that_starts_the_machine_up_is_not_taken_for_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,9 @@ def test_the_model_learns_its_text() -> None:
     for _ in range(250):
         trainer.step()
     after = trainer.held_out.evaluate(trainer.model, trainer.device)
-    assert before.masked_loss == pytest.approx(math.log(40), abs=0.15)
-    assert after.masked_loss < before.masked_loss - 0.4
-    assert after.masked_accuracy > 2 * before.masked_accuracy
+    assert before.token_loss == pytest.approx(math.log(40), abs=0.15)
+    assert after.token_loss < before.token_loss - 0.4
+    assert after.token_accuracy > 2 * before.token_accuracy
 
 
 def test_held_out_questions_never_change_and_asking_moves_nothing() -> None:
@@ -181,6 +182,6 @@ def spoil(monkeypatch: pytest.MonkeyPatch, trainer: Trainer, bad: float, calls: 
         found = honest(*arguments, **words)
         if words.get("count_right") or next(count) + 1 not in calls:
             return found
-        return Outcome(found.masked_loss * bad, found.next_sentence_loss, found.num_masked, found.num_pairs)
+        return replace(found, token_loss=found.token_loss * bad)
 
     monkeypatch.setattr(trainer.objective, "outcome", outcome)

@@ -28,7 +28,7 @@ from osnowa.train.pace import Pace
 from osnowa.train.phase_bar import PhaseBar
 from osnowa.train.screen import duration
 
-VALUES = {"loss": 7.5, "masked_loss": 6.8, "learning_rate": 0.003, "tokens": 20480, "tokens_per_second": 25000.0}
+VALUES = {"loss": 7.5, "token_loss": 6.8, "learning_rate": 0.003, "tokens": 20480, "tokens_per_second": 25000.0}
 GUESSES = [[{"token": "stwarza", "id": 315, "probability": 0.125}, {"token": "[b]", "id": 9, "probability": 0.1}]]
 
 
@@ -75,7 +75,7 @@ def run(folder: Path, first: int, last: int, **changes: Any) -> None:
         for step in range(first, last + 1):
             log.train(step, **VALUES)
             if step % 5 == 0:
-                log.held_out(step, masked_loss=6.0, masked_accuracy=step / 100)
+                log.held_out(step, token_loss=6.0, token_accuracy=step / 100)
                 log.probe(step, "Natura [MASK].", GUESSES)
 
 
@@ -84,13 +84,13 @@ def run(folder: Path, first: int, last: int, **changes: Any) -> None:
 
 def test_each_call_is_one_line_with_its_values(tmp_path: Path) -> None:
     with monitor(tmp_path) as log:
-        log.held_out(0, masked_loss=9.0)
+        log.held_out(0, token_loss=9.0)
         log.train(1, **VALUES)
         log.probe(1, "Natura [MASK].", GUESSES)
         log.event(1, "the loss was not finite")
         log.probe(2, "Natura [MASK].", GUESSES, answer="stwarza")
     assert lines(tmp_path) == [
-        {"kind": "held_out", "step": 0, "masked_loss": 9.0},
+        {"kind": "held_out", "step": 0, "token_loss": 9.0},
         {"kind": "train", "step": 1, **VALUES},
         {"kind": "probe", "step": 1, "text": "Natura [MASK].", "masks": GUESSES},
         {"kind": "event", "step": 1, "message": "the loss was not finite"},
@@ -100,7 +100,7 @@ def test_each_call_is_one_line_with_its_values(tmp_path: Path) -> None:
 
 def test_values_that_are_not_finite_or_not_known_are_left_out(tmp_path: Path) -> None:
     with monitor(tmp_path) as log:
-        log.train(1, loss=float("nan"), masked_loss=float("inf"), gradient_norm=None, learning_rate=0.5)
+        log.train(1, loss=float("nan"), token_loss=float("inf"), gradient_norm=None, learning_rate=0.5)
     assert lines(tmp_path) == [{"kind": "train", "step": 1, "learning_rate": 0.5}]
     assert scalars(tmp_path) == [(1, "train/learning_rate", 0.5)]
 
@@ -120,7 +120,7 @@ def test_an_evaluation_repeated_at_the_resumed_step_is_not_written_twice(tmp_pat
     run(tmp_path, 1, 10)
     before = lines(tmp_path)
     with monitor(tmp_path, resume_step=10) as log:
-        log.held_out(10, masked_loss=6.0, masked_accuracy=0.1)
+        log.held_out(10, token_loss=6.0, token_accuracy=0.1)
         log.probe(10, "Natura [MASK].", GUESSES)
         log.probe(10, "Another [MASK].", GUESSES)
     assert lines(tmp_path)[:-1] == before
@@ -129,7 +129,7 @@ def test_an_evaluation_repeated_at_the_resumed_step_is_not_written_twice(tmp_pat
 
 def test_a_run_from_step_0_begins_a_new_log(tmp_path: Path) -> None:
     with monitor(tmp_path) as log:
-        log.held_out(0, masked_loss=9.0)
+        log.held_out(0, token_loss=9.0)
         log.train(1, loss=8.0)
     run(tmp_path, 1, 1)
     assert lines(tmp_path) == [{"kind": "train", "step": 1, **VALUES}]
@@ -200,7 +200,7 @@ def test_a_terminal_that_closes_does_not_stop_the_training(tmp_path: Path) -> No
         assert log.screen.live
         os.close(leader)
         log.phase("evaluate")
-        log.held_out(1, masked_loss=6.0)
+        log.held_out(1, token_loss=6.0)
         log.phase("train")
         log.train(2, **VALUES)
         assert log.screen.sink.broken

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from osnowa.errors import UsageError
 
 SAMPLES = ("python-docs",)
+OBJECTIVES = (
+    "masked, masked-next-sentence, sentence-order (encoders); next-token (decoders); span-corruption, prefix-lm, ul2, "
+    "infilling, translation (encoder-decoders, decoders)"
+)
 _EPILOG = """\
 Any setting of a recipe can be written as --section.key=value, for example --training.batch_rows=32 or
 --model.d_model=192; later wins. Exit codes: 0 ok, 2 usage, 65 bad data, 66 input missing, 69 busy, 73 cannot create,
@@ -58,6 +62,7 @@ def parser() -> Parser:
     prepare = verb("prepare", "text to a tokenizer and a token store: the data half of pretrain")
     _text(prepare)
     prepare.add_argument("--out", metavar="DATA", required=True, help="folder for the prepared corpus")
+    prepare.add_argument("--show", type=int, default=0, metavar="N", help="show N rows: what goes in and must come out")
     prepare.add_argument("--show-removed", action="store_true", help="show ten examples of what each rule removed")
     _recipe(prepare)
 
@@ -71,7 +76,7 @@ def parser() -> Parser:
     )
 
     presets = verb("presets", "every named architecture and size")
-    presets.add_argument("names", nargs="*", metavar="NAME", help="only these")
+    presets.add_argument("names", nargs="*", metavar="NAME", help="only these: FAMILY or FAMILY-SIZE")
 
     fill = verb("fill", "the best tokens for each [MASK]")
     fill.add_argument("model", metavar="MODEL", help="a run folder, its model/ folder, or a Hugging Face folder")
@@ -84,6 +89,16 @@ def parser() -> Parser:
     follow.add_argument("first", metavar="A")
     follow.add_argument("second", metavar="B")
     _device(follow)
+
+    _exchange(verb)
+    generate = verb("generate", "text that follows a prompt, or what a source becomes")
+    generate.add_argument("model", metavar="MODEL")
+    generate.add_argument("text", metavar="PROMPT", help="for an encoder-decoder, the source")
+    _generation(generate)
+
+    chat = verb("chat", "a conversation in the terminal; an empty line ends it")
+    chat.add_argument("model", metavar="MODEL")
+    _generation(chat)
 
     report = verb("report", "curves and figures of a run as one HTML page")
     report.add_argument("run", metavar="RUN")
@@ -98,19 +113,35 @@ def parser() -> Parser:
     return top
 
 
+def _exchange(verb: Callable[[str, str], Parser]) -> None:
+    take = verb("import", "a Hugging Face folder to a model of ours; nothing in it is run")
+    take.add_argument("folder", metavar="FOLDER", help="safetensors, config.json and, if there is one, tokenizer.json")
+    take.add_argument("--out", metavar="MODEL", required=True, help="new folder for the model")
+
+    give = verb("export", "a model as a folder or file of another tool")
+    give.add_argument("model", metavar="MODEL", help="a run folder, its model/ folder, or a Hugging Face folder")
+    give.add_argument("--to", metavar="FORMAT", required=True, help="huggingface or gguf")
+    give.add_argument("--type", choices=("f32", "f16", "bf16"), help="numbers in a GGUF file (f16)")
+    give.add_argument("--out", metavar="PATH", required=True, help="new folder or file")
+
+
 def _text(made: Parser) -> None:
     made.add_argument(
         "text", nargs="*", metavar="TEXT", help="files and folders; - is standard input; hf://datasets/NAME"
     )
     made.add_argument("--sample", choices=SAMPLES, help="the text that every machine has: python-docs")
+    made.add_argument(
+        "--source-column", metavar="NAME", help="records are pairs: the column of the source (or 1, 2 ...)"
+    )
+    made.add_argument("--target-column", metavar="NAME", help="records are pairs: the column of the target")
     made.add_argument("--bad-lines", choices=("stop", "skip"), help="what to do with a record that can't be read")
     made.add_argument("--skip-unreadable", action="store_true", help="go on without files that can't be opened")
 
 
 def _recipe(made: Parser) -> None:
     made.add_argument("--preset", metavar="NAME", help="FAMILY or FAMILY-SIZE (encoder-mini); see osnowa presets")
-    made.add_argument("--size", metavar="SIZE", help="tiny, mini, small, medium, base or large")
-    made.add_argument("--objective", metavar="NAME", help="masked or masked-next-sentence")
+    made.add_argument("--size", metavar="SIZE", help="tiny, mini, small, medium or a published one")
+    made.add_argument("--objective", metavar="NAME", help="what to learn (by preset): " + OBJECTIVES)
     made.add_argument("--recipe", metavar="FILE", help="a recipe in TOML")
     made.add_argument("--tokenizer", metavar="PATH", help="an existing tokenizer.json instead of training one")
     made.add_argument("--seed", type=int, metavar="N", help="all randomness is a function of it (0)")
@@ -119,6 +150,22 @@ def _recipe(made: Parser) -> None:
 
 def _device(made: Parser) -> None:
     made.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where to compute (auto)")
+
+
+def _generation(made: Parser) -> None:
+    made.add_argument("--max-tokens", type=int, metavar="N", help="at most so many new tokens (100)")
+    made.add_argument(
+        "--temperature", type=float, metavar="T", help="0: always the likeliest token (a decoder: 0.8, else 0)"
+    )
+    made.add_argument("--top-k", type=int, metavar="K", help="draw from the K likeliest tokens only")
+    made.add_argument("--top-p", type=float, metavar="P", help="draw from the likeliest tokens that make up this share")
+    made.add_argument("--min-p", type=float, metavar="P", help="draw from tokens this share as likely as the likeliest")
+    made.add_argument("--repetition-penalty", type=float, metavar="F", help="tokens that were there count less (1)")
+    made.add_argument("--stop", action="append", metavar="TEXT", help="text that ends it; may be given several times")
+    made.add_argument("--beams", type=int, metavar="N", help="texts that are followed side by side (1)")
+    made.add_argument("--length-penalty", type=float, metavar="F", help="above 0 favours long texts among beams (1)")
+    made.add_argument("--seed", type=int, metavar="N", help="the same seed draws the same text (0)")
+    _device(made)
 
 
 def _length(made: Parser) -> None:

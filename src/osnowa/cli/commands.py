@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from osnowa.cli import show
+from osnowa.cli import show, show_samples
 from osnowa.cli.arguments import steps_of
 from osnowa.errors import UsageError
 
@@ -35,6 +35,8 @@ def recipe(arguments: argparse.Namespace, overrides: list[str], **more: Any) -> 
         objective=arguments.objective,
         recipe=arguments.recipe,
         tokenizer=arguments.tokenizer,
+        source_column=arguments.source_column,
+        target_column=arguments.target_column,
         seed=arguments.seed,
         device=arguments.device,
         settings=settings,
@@ -62,12 +64,17 @@ def doctor(arguments: argparse.Namespace, overrides: list[str]) -> int:
 
 def prepare(arguments: argparse.Namespace, overrides: list[str]) -> int:
     from osnowa.runs.prepare import prepare_into
+    from osnowa.runs.show_rows import show_rows
 
     text = inputs(arguments)
     if not text:
         raise UsageError("osnowa prepare", "no text given", "name files or folders, or use --sample python-docs")
+    if arguments.show < 0:
+        raise UsageError("--show", f"{arguments.show} is no count of rows", "use 1 or more")
+    chosen = recipe(arguments, overrides)
     with show.phases(arguments) as bar:
-        prepared = prepare_into(text, Path(arguments.out), recipe(arguments, overrides), progress=bar)
+        prepared = prepare_into(text, Path(arguments.out), chosen, progress=bar)
+    samples = show_rows(prepared, chosen, arguments.show)
     if arguments.json:
         return put(
             {
@@ -75,8 +82,10 @@ def prepare(arguments: argparse.Namespace, overrides: list[str]) -> int:
                 "corpus": prepared.ledger,
                 "tokenizer": prepared.fertility,
                 "store": prepared.store.facts["splits"],
+                **({"samples": [each.as_dict() for each in samples]} if arguments.show else {}),
             }
         )
+    show_samples.samples(samples)
     return show.prepared(prepared, arguments.out, arguments.show_removed)
 
 
@@ -132,6 +141,20 @@ def next_sentence(arguments: argparse.Namespace, overrides: list[str]) -> int:
 
     result = load(arguments.model, show.device(arguments)).next_sentence(arguments.first, arguments.second)
     return put(vars(result)) if arguments.json else show.followed(result)
+
+
+def import_folder(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.exchange_folders import import_model
+
+    made = import_model(arguments.folder, arguments.out)
+    return put(made.as_dict()) if arguments.json else show.exchanged(made)
+
+
+def export(arguments: argparse.Namespace, overrides: list[str]) -> int:
+    from osnowa.runs.exchange_folders import export_model
+
+    made = export_model(arguments.model, arguments.to, arguments.out, number_type=arguments.type)
+    return put(made.as_dict()) if arguments.json else show.exchanged(made)
 
 
 def report(arguments: argparse.Namespace, overrides: list[str]) -> int:

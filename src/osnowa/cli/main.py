@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from osnowa.cli import commands
+from osnowa.cli import commands, speak
 from osnowa.cli.arguments import parse, parser
 from osnowa.errors import OsnowaError, StorageError
 
@@ -21,6 +21,10 @@ COMMANDS: dict[str, Command] = {
     "presets": commands.presets,
     "fill": commands.fill,
     "next-sentence": commands.next_sentence,
+    "import": commands.import_folder,
+    "export": commands.export,
+    "generate": speak.generate,
+    "chat": speak.chat,
     "report": commands.report,
     "verify": commands.verify,
 }

@@ -7,6 +7,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,7 +16,9 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from osnowa.generate import FillResult, NextSentenceResult
+    from osnowa.objective.words import Words
     from osnowa.runs.doctor import Examination
+    from osnowa.runs.exchange_folders import Exchanged
     from osnowa.runs.prepare import Prepared
     from osnowa.runs.pretrain import Run
     from osnowa.runs.verify import Verdict
@@ -63,6 +66,13 @@ def count(number: float) -> str:
     return f"{number / 1e6:,.1f} M" if number >= 1e7 else f"{number:,.0f}"
 
 
+def exchanged(made: Exchanged) -> int:
+    for note in made.notes:
+        more = f" ({', '.join(note.evidence[:MOST_EXAMPLES])})" if note.evidence and note.code != "own-format" else ""
+        line(f"note: {note.message}{more}")
+    return line(f"{made.path}: {made.class_name}, {made.parameters:,} parameters")
+
+
 def filled(text: str, result: FillResult) -> int:
     line(text)
     for index, guesses in enumerate(result.masks, start=1):
@@ -80,21 +90,26 @@ def followed(result: NextSentenceResult) -> int:
 
 def finished(run: Run) -> int:
     """The outcome of a run beside what it must be compared with."""
+    from osnowa.objective.words import words_of
+
     facts = run.facts
+    words = words_of(facts["objective"]["name"])
     result, untrained, baselines = facts["result"], facts["untrained"], facts["baselines"]
     if run.already_finished:
         line(f"{run.folder}: this run is finished ({facts['training']['steps']} steps); --steps +N extends it")
     line()
     line("Held-out text, never learned from:")
     line(
-        f"  hidden tokens guessed        {percent(result['masked_accuracy']):>8}   untrained {percent(untrained['masked_accuracy'])}, always {baselines['most_frequent_token']!r} {percent(baselines['most_frequent_share'])}"
+        f"  {words.right:<28} {percent(result['token_accuracy']):>8}   untrained {percent(untrained['token_accuracy'])}, always {baselines['most_frequent_token']!r} {percent(baselines['most_frequent_share'])}"
     )
     line(
-        f"  loss                         {result['masked_loss']:>8.3f}   untrained {untrained['masked_loss']:.3f}, word frequencies {baselines['unigram_loss']:.3f}"
+        f"  {words.figures.loss:<28} {result['token_loss']:>8.3f}   untrained {untrained['token_loss']:.3f}, word frequencies {baselines['unigram_loss']:.3f}"
     )
+    line(f"  {words.figures.perplexity:<28} {result['perplexity']:>8.1f}   untrained {untrained['perplexity']:,.0f}")
+    line(f"  bits per byte                {result['bits_per_byte']:>8.3f}   {comparable(words)}")
     if "next_sentence_accuracy" in result:
         line(
-            f"  next sentence                {percent(result['next_sentence_accuracy']):>8}   {next_sentence_remark(result)}"
+            f"  {words.pairs.name:<28} {percent(result['next_sentence_accuracy']):>8}   {next_sentence_remark(result)}"
         )
     line()
     training = facts["training"]
@@ -106,11 +121,20 @@ def finished(run: Run) -> int:
         f"{rows['rows']:,} rows an epoch: {rows['trained_tokens']:,} tokens of text, {rows['special_tokens']:,} special, "
         f"{rows['padded_tokens']:,} padding, {rows['dropped_tokens']:,} dropped"
     )
-    line(f"documents both in training and held out: {facts['corpus']['split']['overlap']}")
+    line(overlap(facts["corpus"]))
     line(f"run folder  {run.folder}")
     line(f"model       {run.folder / 'model'}")
     line(f"report      {run.folder / 'report.html'}")
     return 0
+
+
+def comparable(words: Words) -> str:
+    """What bits per byte may be compared with."""
+    return {
+        "hidden": "not to be compared with left-to-right models: this one sees both sides",
+        "next": "comparable with any left-to-right model on the same text",
+        "target": "comparable with the same objective only",
+    }[words.question]
 
 
 def next_sentence_remark(result: dict[str, Any]) -> str:
@@ -124,9 +148,12 @@ def next_sentence_remark(result: dict[str, Any]) -> str:
 
 def ledger(corpus: dict[str, Any]) -> None:
     """The account of documents and bytes."""
-    table = Table(title="Every document accounted for", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    unit = corpus.get("unit", "documents")
+    table = Table(
+        title=f"Every {unit.removesuffix('s')} accounted for", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
     table.add_column("")
-    table.add_column("documents", justify="right")
+    table.add_column(unit, justify="right")
     table.add_column("bytes", justify="right")
     documents, sizes = corpus["documents"], corpus["bytes"]
     table.add_row("read", f"{documents['in']:,}", f"{sizes['in']:,}")
@@ -137,6 +164,12 @@ def ledger(corpus: dict[str, Any]) -> None:
     table.add_row("kept for training", f"{documents['train']:,}", f"{sizes['train']:,}")
     table.add_row("kept held out", f"{documents['held_out']:,}", f"{sizes['held_out']:,}")
     console().print(table)
+
+
+def overlap(corpus: dict[str, Any]) -> str:
+    """What stands on both sides of the split; of pairs, sources: one may have several targets."""
+    what = "sources" if corpus.get("unit") == "pairs" else "documents"
+    return f"{what} both in training and held out: {corpus['split']['overlap']}"
 
 
 def warnings(records: list[dict[str, Any]]) -> None:
@@ -158,7 +191,7 @@ def prepared(made: Prepared, out: str, show_removed: bool) -> int:
     line(
         f"{made.tokenizer.vocab_size:,} vocabulary entries; {splits['train']['tokens']:,} training and {splits['held_out']['tokens']:,} held-out tokens"
     )
-    line(f"documents both in training and held out: {made.ledger['split']['overlap']}")
+    line(overlap(made.ledger))
     warnings(made.ledger.get("warnings", []))
     if show_removed:
         for rule, examples in made.ledger.get("examples", {}).items():
@@ -181,18 +214,19 @@ def examination(found: Examination) -> int:
 
 
 def presets(rows: list[dict[str, Any]]) -> int:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for name, justify in (
-        ("preset", "left"),
-        ("layers", "right"),
-        ("width", "right"),
-        ("heads", "right"),
-        ("parameters", "right"),
-        ("MFLOP/token", "right"),
-        ("training memory", "right"),
-        ("from", "left"),
-    ):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for family, members in groupby(rows, key=lambda row: row["family"]):
+        presets_of(family, list(members))
+    return line("Counted with the vocabulary of the original; a run's own vocabulary follows its text.")
+
+
+def presets_of(family: str, rows: list[dict[str, Any]]) -> None:
+    """A family: its table, then each preset's note and difference from its ancestor."""
+    table = Table(title=f"{family}: {rows[0]['topology']}", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    names = ("layers", "width", "heads", "parameters", "MFLOP/token", "training memory")
+    table.add_column("preset")
+    for name in names:
+        table.add_column(name, justify="right")
+    table.add_column("written as", overflow="fold")
     for row in rows:
         table.add_row(
             row["name"],
@@ -202,17 +236,16 @@ def presets(rows: list[dict[str, Any]]) -> int:
             f"{row['parameters']:,}",
             f"{row['flops_per_token'] / 1e6:,.0f}",
             f"{row['training_bytes'] / 2**30:,.1f} GiB",
-            row["ancestor"] or "",
+            "own format" if row["own_format"] else row["class"],
         )
     console().print(table)
-    line()
     for row in rows:
         note = f" ({row['note']})" if row["note"] else ""
         if row["ancestor"] is not None or note:
             line(f"{row['name']}{note}" + (f" is {row['ancestor']} but for" if row["ancestor"] else ""))
         if row["changes"]:
             console().print(difference(row["changes"]), end="")
-    return line("Counted with the vocabulary of the original; a run's own vocabulary follows its text.")
+    line()
 
 
 def difference(changes: dict[str, dict[str, tuple[Any, Any]]]) -> Table:

@@ -66,7 +66,13 @@ def refuse_nothing(tally: Tally, kept: int) -> None:
 
 
 def account(
-    tally: Tally, parts: PartFiles, division: Split, overlap: int, catalog: Catalog, skipped: tuple[Skipped, ...]
+    tally: Tally,
+    parts: PartFiles,
+    division: Split,
+    overlap: int,
+    catalog: Catalog,
+    skipped: tuple[Skipped, ...],
+    unit: str,
 ) -> Ledger:
     """The ledger of the whole corpus; it balances."""
     lengths = parts.column("lengths").astype(np.int64)
@@ -86,6 +92,7 @@ def account(
         sources=[_describe_source(entry) for entry in islice(catalog.read(), _LISTED_SOURCES)],
         examples={rule: [example for _, example in kept] for rule, kept in sorted(tally.examples.items())},
         warnings=[*_find_guesses(catalog), *_find_warnings(tally, sides, overlap)],
+        unit=unit,
     )
     assert ledger.balance() == (0, 0), f"documents and bytes unaccounted for: {ledger.balance()}"
     return ledger

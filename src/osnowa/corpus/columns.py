@@ -23,24 +23,31 @@ KNOWN = (
 _SHORTEST = 20  # characters on average: shorter strings are labels, languages, identifiers
 
 
-def choose_column(wanted: str | None, columns: Mapping[str, Sequence[str]]) -> str:
-    """The name of the text column.
+def choose_columns(wanted: Sequence[str], columns: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The name of the text column, or those of source and target.
 
     Args:
-        wanted: the setting corpus.text_column; None: a known name, else the only column of texts.
+        wanted: columns asked for by name; none: the text is in a column with a known name, else in the only one of texts.
         columns: each column's name with a sample of its values, empty when it holds no strings.
 
     Raises:
         SourceError: there is no such column, none that is text, or several that may be.
     """
+    return tuple(_check(name, columns) for name in wanted) or (_find(columns),)
+
+
+def _check(wanted: str, columns: Mapping[str, Sequence[str]]) -> str:
+    listing = ", ".join(columns) or "none"
+    if wanted not in columns:
+        raise SourceError(f"has no column {wanted}", f"its columns are {listing}")
+    if not columns[wanted]:
+        raise SourceError(f"column {wanted} holds no text", f"its columns are {listing}")
+    return wanted
+
+
+def _find(columns: Mapping[str, Sequence[str]]) -> str:
     listing = ", ".join(columns) or "none"
     instead = "name one with --corpus.text_column=NAME"
-    if wanted is not None:
-        if wanted not in columns:
-            raise SourceError(f"has no column {wanted}", f"its columns are {listing}")
-        if not columns[wanted]:
-            raise SourceError(f"column {wanted} holds no text", f"its columns are {listing}")
-        return wanted
     by_lower = {name.lower(): name for name, values in columns.items() if values}
     for known in KNOWN:
         if known in by_lower:

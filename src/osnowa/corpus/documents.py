@@ -108,13 +108,13 @@ def _read_html(source: Source, survey: Survey, config: CorpusConfig, span: Span)
 def _read_json_lines(source: Source, survey: Survey, config: CorpusConfig, span: Span) -> Documents:
     with read_events(source, survey, config, *_cells(span)) as events:
         assert survey.text_column is not None
-        found = read_json_lines(events, survey.text_column, config, source.name)
+        found = read_json_lines(events, survey.text_column, config, source.name, survey.target_column)
         yield from _cut(found, config.max_document_characters)
 
 
 def _read_json(source: Source, survey: Survey, config: CorpusConfig, span: Span) -> Documents:
     with read_events(source, survey, config) as events:
-        found = read_json(events, survey.text_column, config, source.name)
+        found = read_json(events, survey.text_column, config, source.name, survey.target_column)
         yield from _cut(found, config.max_document_characters)
 
 
@@ -127,14 +127,15 @@ def _read_table(source: Source, survey: Survey, config: CorpusConfig, span: Span
 
 def _read_parquet(source: Source, survey: Survey, config: CorpusConfig, span: Span) -> Documents:
     assert survey.text_column is not None
-    found = read_parquet(source.path, survey.text_column, config, source.name, span)
+    columns = [survey.text_column, *([survey.target_column] if survey.target_column is not None else [])]
+    found = read_parquet(source.path, columns, config, source.name, span)
     yield from _cut(found, config.max_document_characters)
 
 
 def _cut(documents: Iterable[RawDocument | Rejected], limit: int) -> Documents:
-    """Records that are too long as several documents, all at the record's place."""
+    """Records that are too long as several documents, all at the record's place; pairs can't be cut."""
     for document in documents:
-        if isinstance(document, RawDocument) and len(document.text) > limit:
+        if isinstance(document, RawDocument) and document.target is None and len(document.text) > limit:
             yield from (replace(document, text=piece) for piece in cut_document(document.text, limit))
         else:
             yield document

@@ -29,6 +29,7 @@ class Survey:
     because: str = ""  # the document mode in a plain sentence
     columns: tuple[str, ...] = ()
     text_column: str | None = None  # None: the records are the texts themselves, or there are no records
+    target_column: str | None = None  # of pairs; text_column is their source then
     dialect: Dialect | None = None
     cells: tuple[
         tuple[int, bool], ...

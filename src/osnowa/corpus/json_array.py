@@ -65,9 +65,9 @@ class _Text:
 
 
 def read_json(
-    events: Iterable[Lines | Rejected], column: str | None, config: CorpusConfig, source: str
+    events: Iterable[Lines | Rejected], column: str | None, config: CorpusConfig, source: str, target: str | None = None
 ) -> Iterator[RawDocument | Rejected]:
-    """Each element's text as a document; what is not closed or not parted properly ends the reading.
+    """Each element's text as a document, or its two fields as a pair; what is not closed or not parted properly ends the reading.
 
     Raises:
         DataError: a bad element under "stop", named by its physical line and column.
@@ -75,7 +75,7 @@ def read_json(
     stream = _Text(events)
     try:
         for element in split_elements(stream, config.max_record_characters):
-            yield read_record(element.text, column, config, source, element.line, element.column)
+            yield read_record(element.text, column, config, source, element.line, element.column, target)
     except RecordError as error:
         stream.move(min(max(error.offset, stream.at), len(stream.text)))
         rest = stream.text[stream.at :]

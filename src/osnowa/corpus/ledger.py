@@ -16,7 +16,7 @@ class CorpusWarning:
     evidence: Any
 
 
-_PLAIN = ("rejected", "skipped", "skipped_examples", "split", "num_sources", "sources", "examples")
+_PLAIN = ("rejected", "skipped", "skipped_examples", "split", "num_sources", "sources", "examples", "unit")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Ledger:
     sources: list[dict[str, Any]]  # the first thousand; all of them stand in sources.jsonl of the workspace
     examples: dict[str, list[dict[str, Any]]]
     warnings: list[CorpusWarning]
+    unit: str = "documents"  # or "pairs", of a source and its target each
 
     def balance(self) -> tuple[int, int]:
         """Documents and bytes that came in and are not accounted for: (0, 0), or the program is wrong."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from osnowa.corpus.columns import choose_column
+from osnowa.corpus.columns import choose_columns
 from osnowa.corpus.raw import TOO_LONG, RawDocument, Rejected, SourceError, judge
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ class Table:
 
     rows: int
     row_groups: tuple[int, ...]  # bytes of the text column in each, unpacked
-    text_column: str
+    texts: tuple[str, ...]  # the column of text, or those of source and target
     columns: tuple[str, ...]  # "name (type)"
 
 
 def inspect_parquet(path: str, config: CorpusConfig) -> Table:
-    """The footer, and the column that holds the text.
+    """The footer, and the column that holds the text, or those of source and target.
 
     Raises:
         SourceError: it is truncated or no Parquet file, or no column is text; lists the columns.
@@ -44,48 +44,59 @@ def inspect_parquet(path: str, config: CorpusConfig) -> Table:
             for name in texts:
                 values[name] = [value for value in batch.column(name).to_pylist() if value is not None]
         try:
-            column = choose_column(config.text_column, values)
+            chosen = choose_columns(config.wanted_columns, values)
         except SourceError as error:
             raise SourceError(f"{error.what} [types: {', '.join(columns)}]", error.instead) from None
-        sizes = _column_sizes(footer, column)
-        size = sum(sizes)
-        if size > config.max_archive_bytes:
-            raise SourceError(f"column {column} unpacks to {size:,} bytes", "raise --corpus.max_archive_bytes")
-        return Table(footer.num_rows, tuple(sizes), column, tuple(columns))
+        sizes = _column_sizes(footer, chosen[0])
+        for column in chosen:
+            size = sum(_column_sizes(footer, column))
+            if size > config.max_archive_bytes:
+                raise SourceError(f"column {column} unpacks to {size:,} bytes", "raise --corpus.max_archive_bytes")
+        return Table(footer.num_rows, tuple(sizes), chosen, tuple(columns))
 
 
 def read_parquet(
-    path: str, column: str, config: CorpusConfig, source: str, span: Sequence[int] | None
+    path: str, columns: Sequence[str], config: CorpusConfig, source: str, span: Sequence[int] | None
 ) -> Iterator[RawDocument | Rejected]:
-    """Each row's text as a document; the line is the row's number from 1.
+    """Each row's text as a document, or its source and target; the line is the row's number from 1.
 
     Args:
-        span: bytes of the text column, counted over the row groups; those that start there are read.
+        columns: that of the text, or those of source and target.
+        span: bytes of the first column, counted over the row groups; those that start there are read.
 
     Raises:
         DataError: a row without text, under "stop".
     """
     with _open(path) as file:
         footer = file.metadata
-        sizes = _column_sizes(footer, column)
+        sizes = _column_sizes(footer, columns[0])
         starts = [0, *itertools.accumulate(sizes)]
         inside = range(footer.num_row_groups)
         groups = [g for g in inside if span is None or span[0] <= starts[g] < span[1]]
         row = sum(footer.row_group(group).num_rows for group in range(groups[0] if groups else 0))
-        mean = sum(sizes) // max(1, footer.num_rows)
-        batch = min(4096, max(1, _BATCH // max(1, mean)))
-        for record in file.iter_batches(batch, row_groups=groups, columns=[column], use_threads=False):
-            for value in record.column(0).to_pylist():
+        total = sum(sum(_column_sizes(footer, column)) for column in columns)
+        batch = min(4096, max(1, _BATCH // max(1, total // max(1, footer.num_rows))))
+        for record in file.iter_batches(batch, row_groups=groups, columns=list(columns), use_threads=False):
+            for values in zip(*(record.column(column).to_pylist() for column in columns), strict=True):
                 row += 1
-                if value is None:
-                    yield judge(
-                        Rejected(source, row, 0, "its text field is not text", "", 0, f"{column} is null"), config
-                    )
-                elif len(value) > config.max_record_characters:
-                    detail = f"{len(value):,} characters; at most {config.max_record_characters:,}"
-                    yield judge(Rejected(source, row, 0, TOO_LONG, value[:100], len(value.encode()), detail), config)
-                else:
-                    yield RawDocument(value, source, row)
+                yield _read_row(dict(zip(columns, values, strict=True)), config, source, row)
+
+
+def _read_row(values: dict[str, str | None], config: CorpusConfig, source: str, row: int) -> RawDocument | Rejected:
+    """The document or pair of one row.
+
+    Raises:
+        DataError: a value is missing or too long, under "stop".
+    """
+    texts = [value for value in values.values() if value is not None]
+    if len(texts) < len(values):
+        null = next(name for name, value in values.items() if value is None)
+        return judge(Rejected(source, row, 0, "its text field is not text", "", 0, f"{null} is null"), config)
+    for text in texts:
+        if len(text) > config.max_record_characters:
+            detail = f"{len(text):,} characters; at most {config.max_record_characters:,}"
+            return judge(Rejected(source, row, 0, TOO_LONG, text[:100], len(text.encode()), detail), config)
+    return RawDocument(texts[0], source, row, texts[1] if len(texts) == 2 else None)
 
 
 def cut_row_groups(sizes: Sequence[int], step: int) -> list[tuple[int, int] | None]:

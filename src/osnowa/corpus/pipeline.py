@@ -64,10 +64,12 @@ def collect(
     parts = part_files(workspace, sizes)
     kept = work.drop_duplicates(parts, tally)
     refuse_nothing(tally, int(kept.sum()))
-    keys = parts.column("keys")
+    keys = parts.column("split_keys")
     division = split(keys, kept, int(parts.column("lengths")[kept].sum(dtype=np.int64)), config.held_out)
     overlap = count_overlap(division.decisions, keys)
-    ledger = account(tally, parts, division, overlap, catalog, sources.skipped)
+    ledger = account(
+        tally, parts, division, overlap, catalog, sources.skipped, "pairs" if config.pairs else "documents"
+    )
     corpus = publish_corpus(workspace, sizes, division.decisions, ledger, work.name)
     work.tidy(sizes)
     return corpus
@@ -188,10 +190,10 @@ class _Work:
             of = find_exact(parts.column("keys"), alive)
             count_duplicates(tally, EXACT, parts, of)
             alive &= of == NONE
-        if NEAR not in config.rules_off:
+        if config.compares_near:
             signatures = Signatures([self._signed(number) for number in range(len(parts.sizes))], parts.sizes)
             comparable = alive & signatures.column("comparable").astype(bool)
-            of = find_near(signatures, comparable, config.near_duplicate_similarity, self._report_bands)
+            of = find_near(signatures, comparable, config.similarity, self._report_bands)
             count_duplicates(tally, NEAR, parts, of)
             alive &= of == NONE
         return alive

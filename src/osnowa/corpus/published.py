@@ -6,8 +6,8 @@
     rejected.jsonl                records that could not be read, verbatim
     collected.json                ledger, fingerprint, number of documents in each part
 
-Arrays of a part: text (UTF-8, end to end), lengths (bytes), characters, identities and keys [n, 16], sources and
-languages (numbers into the part's lists), lines, sentence_counts, sentences (start offsets in characters).
+Arrays of a part: text (UTF-8, end to end), lengths (bytes), characters, identities, keys and split_keys [n, 16], sources
+and languages (numbers into the part's lists), lines, sentence_counts, sentences (start offsets in characters).
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from osnowa import files
+from osnowa.corpus import pair as pairs
 from osnowa.corpus.ledger import Ledger
 from osnowa.corpus.parts import PartFiles, read_part, unpack_texts, write_part
 from osnowa.corpus.split import DROPPED, HELD_OUT, TRAIN, numbers
@@ -41,6 +43,15 @@ class Document:
     identity: str  # 32 hexadecimal digits: the 128-bit hash of `text`
     source: str = ""
     line: int = 0
+    pair: bool = False  # the two `sentences` are source and target
+
+    @property
+    def pieces(self) -> list[str]:
+        """What is encoded, one after the other: the sentences; of a pair source and target without what parts them."""
+        if self.pair:
+            return [side.strip() for side in pairs.sides(self.text, self.sentences[1])]
+        cuts = [*self.sentences, len(self.text)]
+        return [self.text[start:stop] for start, stop in pairwise(cuts)]
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,7 @@ class Corpus:
         return len(self.sizes)
 
     def documents(self, part: int) -> Iterator[Document]:
-        """The kept documents of a part, in their order; the part's text (some 8 MB) is in memory.
+        """The kept documents (or pairs) of a part, in their order; the part's text (some 8 MB) is in memory.
 
         Raises:
             DamagedError
@@ -103,6 +114,7 @@ class Corpus:
                     identity=arrays["identities"][number].tobytes().hex(),
                     source=facts["sources"][arrays["sources"][number]],
                     line=int(arrays["lines"][number]),
+                    pair=facts["pairs"],
                 )
 
 

@@ -45,7 +45,7 @@ class Facts:
 
 
 def too_short(facts: Facts, config: CorpusConfig) -> bool:
-    return len(facts.text) < config.min_characters
+    return len(facts.text) < config.shortest
 
 
 def replacement_characters(facts: Facts, config: CorpusConfig) -> bool:

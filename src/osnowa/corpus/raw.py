@@ -22,11 +22,15 @@ _LAST_SPACE = re.compile(r"\s(?=\S*\Z)")
 
 @dataclass(frozen=True, slots=True)
 class RawDocument:
-    """One document as it stands in its source: decoded, line ends as "\\n", nothing else changed."""
+    """One document as it stands in its source: decoded, line ends as "\\n", nothing else changed.
+
+    Of a pair, `text` is the source and `target` what is to become of it.
+    """
 
     text: str
     source: str  # Source.name
     line: int  # physical line (or record of a Parquet file) where it starts, counted from 1
+    target: str | None = None  # None: no pair
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import xxhash
 
 from osnowa import files
+from osnowa.corpus import pair
 from osnowa.corpus.boilerplate import hash_lines
 from osnowa.corpus.cleaning import Change, clean, size
 from osnowa.corpus.config import CorpusConfig
@@ -25,6 +25,8 @@ from osnowa.corpus.tally import Tally, difference, excerpt
 from osnowa.errors import DamagedError, InputMissingError
 
 EMPTY = "empty"  # nothing was left after cleaning
+EMPTY_SIDE = "empty_side"  # ... of the source or the target of a pair
+LONG_PAIR = "long_pair"  # longer than a document may be, and can't be cut as one
 ESCAPED = "double_escaped"
 REJECTED = "rejected"
 
@@ -110,20 +112,37 @@ def _place(item: RawDocument | Rejected, **more: str) -> dict[str, Any]:
 
 
 def _clean(raw: RawDocument, config: CorpusConfig, tally: Tally, chunks: _Chunks) -> None:
-    tally.enter(size(raw.text))
-    if is_double_escaped(raw.text):
+    """A document, or each side of a pair by itself, so that no rule carries anything from one side to the other."""
+    sides = [raw.text] if raw.target is None else [raw.text, raw.target]
+    tally.enter(size(pair.BREAK.join(sides)))
+    if any(map(is_double_escaped, sides)):
         tally.flagged[ESCAPED] = tally.flagged.get(ESCAPED, 0) + 1
-        tally.show(ESCAPED, raw.source, raw.line, lambda: _place(raw, excerpt=excerpt(raw.text)))
-    text, changes = clean(raw.text, config.rules_off)
+        tally.show(ESCAPED, raw.source, raw.line, lambda: _place(raw, excerpt=excerpt(pair.BREAK.join(sides))))
+    cleaned = [clean(side, config.rules_off) for side in sides]
+    _count_changes(raw, [change for _, changes in cleaned for change in changes], tally)
+    texts = [text for text, _ in cleaned]
+    text, border = (texts[0], 0) if raw.target is None else pair.join(*texts)
+    rule = _unusable(texts, text, config)
+    if rule is None:
+        chunks.add(text, border, raw, [] if border else hash_lines(text, config))
+    else:
+        tally.count(tally.dropped, rule, 1, size(text))
+        tally.show(rule, raw.source, raw.line, lambda: _place(raw, excerpt=excerpt(pair.BREAK.join(sides))))
+
+
+def _unusable(texts: Sequence[str], text: str, config: CorpusConfig) -> str | None:
+    """The rule by which a document or pair is dropped right after cleaning, or none."""
+    empty = [not side or side.isspace() for side in texts]
+    if any(empty):
+        return EMPTY if len(texts) == 1 else EMPTY_SIDE
+    return LONG_PAIR if len(texts) == 2 and len(text) > config.max_document_characters else None
+
+
+def _count_changes(raw: RawDocument, changes: Sequence[Change], tally: Tally) -> None:
     for number, change in enumerate(changes):
         again = any(change.rule == earlier.rule for earlier in changes[:number])
         tally.count(tally.removed, change.rule, 0 if again else 1, change.bytes_removed())
         tally.show(change.rule, raw.source, raw.line, partial(_show_change, raw, change))
-    if text and not text.isspace():
-        chunks.add(text, raw, hash_lines(text, config))
-    else:
-        tally.count(tally.dropped, EMPTY, 1, size(text))
-        tally.show(EMPTY, raw.source, raw.line, lambda: _place(raw, excerpt=excerpt(raw.text)))
 
 
 def _show_change(raw: RawDocument, change: Change) -> dict[str, Any]:
@@ -140,12 +159,14 @@ class _Chunks:
     part_bytes: int
     written: list[list[int]] = field(default_factory=list)  # [documents, line hashes] of each chunk
     _texts: list[str] = field(default_factory=list)
+    _borders: list[int] = field(default_factory=list)  # where the target of a pair begins; 0: no pair
     _places: list[tuple[str, int]] = field(default_factory=list)
     _lines: list[list[int]] = field(default_factory=list)
     _bytes: int = 0
 
-    def add(self, text: str, raw: RawDocument, line_hashes: list[int]) -> None:
+    def add(self, text: str, border: int, raw: RawDocument, line_hashes: list[int]) -> None:
         self._texts.append(text)
+        self._borders.append(border)
         self._places.append((raw.source, raw.line))
         self._lines.append(line_hashes)
         self._bytes += len(text)
@@ -160,7 +181,8 @@ class _Chunks:
         flat = [line for lines in self._lines for line in lines]
         arrays = {
             **pack_texts(self._texts),
-            "identities": pack_hashes([xxhash.xxh3_128_digest(text.encode()) for text in self._texts]),
+            "borders": np.array(self._borders, np.uint32),
+            "identities": pack_hashes(list(map(pair.identity, self._texts, self._borders))),
             "sources": np.array([index[name] for name, _ in self._places], np.uint32),
             "lines": np.array([line for _, line in self._places], np.int64),
             "line_hashes": np.array(flat, np.uint64),
@@ -169,4 +191,4 @@ class _Chunks:
         path = chunk_path(self.folder, self.task, len(self.written))
         write_part(path, arrays, {"sources": names}, self.work)
         self.written.append([len(self._texts), len(flat)])
-        self._texts, self._places, self._lines, self._bytes = [], [], [], 0
+        self._texts, self._borders, self._places, self._lines, self._bytes = [], [], [], [], 0

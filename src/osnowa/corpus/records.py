@@ -117,9 +117,9 @@ def sample_columns(values: Iterable[Any]) -> dict[str, list[str]]:
 
 
 def read_json_lines(
-    events: Iterable[Lines | Rejected], column: str | None, config: CorpusConfig, source: str
+    events: Iterable[Lines | Rejected], column: str | None, config: CorpusConfig, source: str, target: str | None = None
 ) -> Iterator[RawDocument | Rejected]:
-    """Each line's text; blank lines are nothing.
+    """Each line's text, or its pair of `column` and `target`; blank lines are nothing.
 
     Raises:
         DataError: a bad line under "stop", named by its physical line and column.
@@ -140,11 +140,17 @@ def read_json_lines(
                 detail = f"{size:,} characters; at most corpus.max_record_characters = {config.max_record_characters:,}"
                 yield judge(Rejected(source, event.number + index, 0, TOO_LONG, shorten(line), size, detail), config)
             elif line and not line.isspace():
-                yield read_record(line, column, config, source, event.number + index, 1)
+                yield read_record(line, column, config, source, event.number + index, 1, target)
 
 
 def read_record(
-    text: str, column: str | None, config: CorpusConfig, source: str, line: int, first_column: int
+    text: str,
+    column: str | None,
+    config: CorpusConfig,
+    source: str,
+    line: int,
+    first_column: int,
+    target: str | None = None,
 ) -> RawDocument | Rejected:
     """The document of one record, whose first character stands at `line` and `first_column`.
 
@@ -152,7 +158,8 @@ def read_record(
         DataError: the record is bad, under "stop".
     """
     try:
-        return RawDocument(get_text(parse(text), column), source, line)
+        value = parse(text)
+        return RawDocument(get_text(value, column), source, line, None if target is None else get_text(value, target))
     except RecordError as error:
         above = text.count("\n", 0, error.offset)
         place = error.offset - text.rfind("\n", 0, error.offset) if above else first_column + error.offset

@@ -30,12 +30,14 @@ def numbers(keys: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
 
 
 def split(keys: npt.NDArray[np.uint8], kept: npt.NDArray[np.bool_], num_bytes: int, share: float | None) -> Split:
-    """Hold out the documents whose number is below a threshold; with two or more, at least one on either side.
+    """Hold out the documents whose number is below a threshold; with two or more numbers, at least one on either side.
+
+    Documents with equal keys stay together.
 
     Adding documents to a corpus never moves one to the other side while the share stays.
 
     Args:
-        keys: hashes of the normalised texts [documents, 16].
+        keys: hashes of the normalised texts, or of the sources of pairs [documents, 16].
         num_bytes: of the kept documents together; the share is derived from it where it is None.
     """
     if share is None:
@@ -46,9 +48,9 @@ def split(keys: npt.NDArray[np.uint8], kept: npt.NDArray[np.bool_], num_bytes: i
     threshold = int(share * 2**64)
     held_out = drawn < np.uint64(min(threshold, 2**64 - 1))
     if len(documents) > 1 and not held_out.any():
-        held_out[np.argmin(drawn)] = True
+        held_out[drawn == drawn.min()] = True
     if held_out.all() and len(documents):
-        held_out[np.argmax(drawn)] = False
+        held_out[drawn == drawn.max()] = False
     decisions[documents] = np.where(held_out, HELD_OUT, TRAIN)
     return Split(decisions, share, threshold)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from osnowa.corpus import html, parquet, tables
 from osnowa.corpus.binary import find_binary
-from osnowa.corpus.columns import choose_column
+from osnowa.corpus.columns import choose_columns
 from osnowa.corpus.content import LINE_ENDS, Rest, Transcoded, read_events, read_head
 from osnowa.corpus.encodings import check_encoding, find_bom, guess_wide, is_single_byte
 from osnowa.corpus.evidence import Survey
@@ -125,16 +125,15 @@ def _complete(source: Source, config: CorpusConfig, found: Survey, measure: Meas
     if source.format in ("jsonl", "json"):
         return _complete_records(source, config, found)
     if source.format in ("csv", "tsv"):
-        dialect = tables.find_dialect(measure.sample()[0], source.format, config.text_column)
-        because = "each row is a document"
+        dialect = tables.find_dialect(measure.sample()[0], source.format, config.wanted_columns, config.pairs)
         notes = (*found.notes, dialect.in_words())
-        return replace(
-            found,
-            because=because,
-            dialect=dialect,
-            columns=dialect.columns,
-            text_column=dialect.text_column,
-            notes=notes,
+        found = replace(found, dialect=dialect, columns=dialect.columns, notes=notes)
+        return _name_columns(found, "row", (dialect.text_column,), config)
+    if config.pairs:
+        raise SettingsError(
+            f"corpus.source_column = {config.source_column}",
+            f"{source.name} has no columns",
+            "give pairs as TSV, CSV, JSONL, JSON or Parquet",
         )
     if config.document == "record":
         raise SettingsError(
@@ -153,19 +152,28 @@ def _complete_records(source: Source, config: CorpusConfig, found: Survey) -> Su
     """Columns and text column from the first records; bad ones are left for the reader to name."""
     values = list(itertools.islice(_first_values(source, config, found), _FIRST_RECORDS))
     columns = sample_columns(values)
-    column: str | None
-    if source.format == "json" and values and isinstance(values[0], str):
-        column = None
+    chosen: tuple[str | None, ...]
+    if source.format == "json" and values and isinstance(values[0], str) and not config.pairs:
+        chosen = (None,)
     elif not values:
-        column = config.text_column or "text"  # nothing but bad lines here: the reader names them
+        chosen = config.wanted_columns or ("text",)  # nothing but bad lines here: the reader names them
     elif not columns:
         raise SourceError("its first records are no objects", 'write records such as {"text": "..."}')
     else:
-        column = choose_column(config.text_column, columns)
-    because = "each record is a document"
+        chosen = choose_columns(config.wanted_columns, columns)
+    found = _name_columns(replace(found, columns=tuple(columns)), "record", chosen, config)
     if config.document not in ("auto", "record"):
-        because += f" (corpus.document = {config.document} is for plain text)"
-    return replace(found, because=because, columns=tuple(columns), text_column=column)
+        return replace(found, because=f"{found.because} (corpus.document = {config.document} is for plain text)")
+    return found
+
+
+def _name_columns(found: Survey, record: str, chosen: Sequence[str | None], config: CorpusConfig) -> Survey:
+    """Add what a record is, and which of its columns are read."""
+    if not config.pairs:
+        return replace(found, because=f"each {record} is a document", text_column=chosen[0])
+    source, target = config.wanted_columns
+    because = f"pairs: each {record} is one, {source} its source and {target} its target"
+    return replace(found, document="pair", because=because, text_column=source, target_column=target)
 
 
 def _first_values(source: Source, config: CorpusConfig, found: Survey) -> Iterator[Any]:
@@ -190,14 +198,13 @@ def _survey_parquet(source: Source, config: CorpusConfig) -> Survey:
     with open_stream(source, config) as stream:
         digest, size = stream.sha256(), stream.taken
     table = parquet.inspect_parquet(source.path, config)
-    return Survey(
+    found = Survey(
         source.name,
         sha256=digest,
         size=size,
         characters=sum(table.row_groups),
         lines=table.rows,
-        because="each row is a document",
         columns=table.columns,
-        text_column=table.text_column,
         row_groups=table.row_groups,
     )
+    return _name_columns(found, "row", table.texts, config)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from osnowa.corpus.columns import choose_column
+from osnowa.corpus.columns import choose_columns
 from osnowa.corpus.lines import Lines
 from osnowa.corpus.raw import RawDocument, Rejected, SourceError, judge, shorten
 
@@ -31,7 +31,8 @@ class Dialect:
     quoted: bool  # cells may stand in "quotes", with delimiters and line ends inside
     header: bool  # the first row names the columns
     columns: tuple[str, ...]
-    text_column: str
+    text_column: str  # of pairs: the source
+    target_column: str | None = None
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Dialect:
@@ -41,14 +42,19 @@ class Dialect:
         names = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
         if self.delimiter == _NONE:
             return f"one column, {self.text_column}" if self.header else "one column without a name"
-        text = f"column {self.text_column}" if self.header else self.text_column
+        text = f"column {self.text_column}" if self.header or self.target_column else self.text_column
+        if self.target_column:
+            text = f"{text}, its target column {self.target_column}"
         header = "the first row names the columns" if self.header else "no row of names"
         quotes = "cells may be quoted" if self.quoted else "quotes are part of the text"
         return f"cells parted by {names[self.delimiter]}, {quotes}, {header}; the text is {text}"
 
 
-def find_dialect(sample: str, form: str, wanted: str | None) -> Dialect:
+def find_dialect(sample: str, form: str, wanted: Sequence[str] = (), pairs: bool = False) -> Dialect:
     """The dialect of a table that begins with the whole lines of `sample`.
+
+    Args:
+        wanted: columns asked for by name. Numbers, of `pairs`, mean that no row of names stands first.
 
     Raises:
         SourceError: no column, or no single one, can be the text.
@@ -68,9 +74,10 @@ def find_dialect(sample: str, form: str, wanted: str | None) -> Dialect:
         delimiter = _NONE
         rows = _try(lines, delimiter, quoted)
     header = _has_header(rows, wanted)
-    names = rows[0] if header else [f"column {number}" for number in range(1, width + 1)]
+    word = "" if pairs else "column "
+    names = rows[0] if header else [f"{word}{number}" for number in range(1, width + 1)]
     values = {name: _texts(row[index] for row in rows[header:] if index < len(row)) for index, name in enumerate(names)}
-    return Dialect(delimiter, quoted, header, tuple(names), choose_column(wanted, values))
+    return Dialect(delimiter, quoted, header, tuple(names), *choose_columns(wanted, values))
 
 
 def _candidates(sample: str, form: str) -> Iterator[tuple[str, bool]]:
@@ -99,11 +106,13 @@ def _reader(lines: Iterable[str], delimiter: str, quoted: bool, *, strict: bool)
     return csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=strict)  # type: ignore[arg-type]
 
 
-def _has_header(rows: list[list[str]], wanted: str | None) -> bool:
+def _has_header(rows: list[list[str]], wanted: Sequence[str]) -> bool:
     """Whether the first row names columns: short different words that don't come again below them."""
     first, others = rows[0], rows[1:]
-    if wanted is not None and wanted in first:
+    if wanted and set(wanted) <= set(first):
         return True
+    if wanted and all(name.isdecimal() for name in wanted):
+        return False
     named = [cell for cell in first if cell]
     if len(set(first)) < len(first) or not all(_NAME.fullmatch(cell) for cell in named):
         return False
@@ -166,7 +175,7 @@ class _RowLines:
 def read_table(
     events: Iterable[Lines | Rejected], dialect: Dialect, config: CorpusConfig, source: str
 ) -> Iterator[RawDocument | Rejected]:
-    """Each row's text cell as a document.
+    """Each row's text cell as a document, or its two cells as a pair.
 
     Raises:
         DataError: a row that can't be read, or whose number of cells is not that of the columns, under "stop".
@@ -174,6 +183,7 @@ def read_table(
     csv.field_size_limit(config.max_record_characters)
     lines = _RowLines(events, config.max_record_characters)
     wanted, width = dialect.columns.index(dialect.text_column), len(dialect.columns)
+    target = None if dialect.target_column is None else dialect.columns.index(dialect.target_column)
     reader = _reader(lines, dialect.delimiter, dialect.quoted, strict=False)
     header = dialect.header
     while True:
@@ -197,4 +207,4 @@ def read_table(
         elif header and row:
             header = False
         elif row:
-            yield RawDocument(row[wanted], source, start)
+            yield RawDocument(row[wanted], source, start, None if target is None else row[target])

@@ -9,7 +9,7 @@ from typing import Literal
 from osnowa.corpus.lines import Lines
 from osnowa.corpus.raw import RawDocument, Rejected, cut_document
 
-ChosenMode = Literal["file", "block", "line", "run", "record"]
+ChosenMode = Literal["file", "block", "line", "run", "record", "pair"]
 Unit = Literal["line", "block"]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osnowa.data.blocks import BLOCK_TOKENS, Blocks
-from osnowa.data.plan import BLOCK_SHIFT, Accounting, Plan, Shape, make_plan, ranges
+from osnowa.data.plan import BLOCK_SHIFT, Accounting, Plan, Room, Shape, make_plan, ranges
 from osnowa.data.rows import Rows, Specials, write_rows
 from osnowa.data.store import TokenSplit
 from osnowa.errors import DataError
@@ -43,8 +43,9 @@ class RowSequence:
         sep: int,
         pad: int,
         block_tokens: int = BLOCK_TOKENS,
+        room: Room | None = None,
     ) -> None:
-        self.split, self.shape, self.row_length, self.seed = split, shape, row_length, seed
+        self.split, self.shape, self.row_length, self.seed, self.room = split, shape, row_length, seed, room
         self.specials = Specials(cls, sep, pad)
         self.blocks = Blocks(split, block_tokens)
         self._plans: OrderedDict[tuple[int, int], Plan] = OrderedDict()
@@ -56,7 +57,7 @@ class RowSequence:
             while len(self._plans) >= _PLANS_KEPT:
                 self._plans.popitem(last=False)
             self._plans[key] = make_plan(
-                self.split, self.shape, self.row_length, self.seed, epoch, block, blocks=self.blocks
+                self.split, self.shape, self.row_length, self.seed, epoch, block, blocks=self.blocks, room=self.room
             )
         self._plans.move_to_end(key)
         return self._plans[key]
@@ -109,4 +110,13 @@ class RowSequence:
         plan, row = self.plan(epoch, block), numbers - (block << BLOCK_SHIFT)
         counts = plan.rows[row + 1] - plan.rows[row]
         shown = plan.samples.take(ranges(plan.rows[row], counts))
-        return write_rows(self.split.tokens, shown, counts, self.row_length, self.specials, numbers, epoch)
+        length = self.row_length
+        if self.room is not None:  # the rows only carry samples to the objective: as long as the longest of them
+            length = longest(shown.length, counts)
+        return write_rows(self.split, shown, counts, length, self.specials, numbers, epoch)
+
+
+def longest(lengths: I64, counts: I64) -> int:
+    """Places of the row that needs most; row r holds the next counts[r] samples."""
+    filled = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))[np.cumsum(counts)]
+    return int(np.diff(filled, prepend=0).max(initial=0))

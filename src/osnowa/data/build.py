@@ -11,7 +11,8 @@ import numpy as np
 from osnowa import files, workers
 from osnowa.corpus import Corpus, Progress
 from osnowa.data.store import COUNTS, SPLITS, TokenStore, token_dtype
-from osnowa.tokenizer import Tokenizer
+from osnowa.tokenizer import FILE as TOKENIZER_FILE
+from osnowa.tokenizer import Tokenizer, write_tokenizer
 
 _COPY = 1 << 22
 
@@ -36,8 +37,8 @@ def build_store(
         StorageError: nothing is published.
     """
     files.make_folder(workspace)
-    tokenizer_file = workspace / "tokenizer.json"
-    files.write(tokenizer_file, tokenizer.to_bytes())
+    tokenizer_file = workspace / TOKENIZER_FILE
+    write_tokenizer(workspace, tokenizer)
     tasks = [
         {
             "action": "encode_part",
@@ -69,7 +70,7 @@ def build_store(
     with files.publish(out, manifest_facts) as folder:
         for split in SPLITS:
             _join(workspace, folder, split, corpus.num_parts)
-        files.write(folder / "tokenizer.json", tokenizer.to_bytes())
+        write_tokenizer(folder, tokenizer)
         for name, content in extra.items():
             files.write(folder / name, content)
     return TokenStore.open(out, check=False)

@@ -44,6 +44,31 @@ def pairs(sentences: I64, spans: Runs, budget: int, seed: int, epoch: int, first
     return Samples(spans.start, a_length, b_start[source], b_length[source], label)
 
 
+def orders(sentences: I64, spans: Runs, budget: int, seed: int, epoch: int, first: int = 0) -> Samples:
+    """Spans parted into A and B, half of them shown in order (is next) and half exchanged (not): Lan et al. 2020, 3.1.
+
+    Spans that can't be parted stay whole and are not asked; of those that can, two neighbours by the length of their
+    shorter part get different labels, so that neither lengths nor the choice of spans give the answer away.
+    """
+    index = first + np.arange(len(spans))
+    b_start = part(sentences, spans, budget, draw(seed, "pairs", epoch, index)[0])
+    a_length, b_length = b_start - spans.start, spans.stop - b_start
+    coin, tie, _, _ = draw(seed, "order", epoch, index)
+    parted = np.flatnonzero(b_length)
+    shorter = np.minimum(a_length, b_length)[parted]
+    asked = parted[np.lexsort((tie[parted], spans.stop[parted] - spans.start[parted], shorter))]
+    asked = asked[: len(asked) // 2 * 2]
+    heads = (coin[asked[::2]] & np.uint64(1)).astype(bool)
+    swapped = asked[np.stack((heads, ~heads), axis=1).ravel()]
+    label = np.full(len(spans), NOT_ASKED)
+    label[asked] = IS_NEXT
+    label[swapped] = NOT_NEXT
+    a_start = spans.start.copy()
+    a_start[swapped], b_start[swapped] = b_start[swapped], spans.start[swapped]
+    a_length[swapped], b_length[swapped] = b_length[swapped], a_length[swapped]
+    return Samples(a_start, a_length, b_start, b_length, label)
+
+
 def part(sentences: I64, spans: Runs, budget: int, number: U64) -> I64:
     """Where B begins in each span: at a sentence, or at the span's end (there is no B).
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from osnowa.data.plan import offsets
 from osnowa.data.samples import NOT_ASKED, Samples
+from osnowa.data.store import TokenSplit
 
 I64 = NDArray[np.int64]
 
@@ -25,6 +26,8 @@ class Rows:
     special: NDArray[np.bool_]  # [CLS], [SEP] and padding: never hidden, never asked
     first: I64  # flat places of the [CLS] tokens of pairs with a label
     is_next: I64  # their labels: 0 next, 1 not
+    open_ends: I64  # flat places of the [SEP] behind a text that goes on in its document
+    starts: I64  # [samples] where each sample's tokens A begin in the store, row by row
     numbers: I64  # [rows] the row's number in its epoch
     epochs: I64  # [rows]
 
@@ -38,10 +41,33 @@ class Rows:
         """One after the other."""
         if len(parts) == 1:
             return parts[0]
+        width = max(part.tokens.shape[1] for part in parts)
+        parts = [part.widened(width) for part in parts]
         joined = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)}
         shift = np.cumsum([0] + [part.tokens.size for part in parts])
-        joined["first"] = np.concatenate([part.first + by for part, by in zip(parts, shift, strict=False)])
+        for name in ("first", "open_ends"):
+            joined[name] = np.concatenate([getattr(part, name) + by for part, by in zip(parts, shift, strict=False)])
         return cls(**joined)
+
+    def widened(self, length: int) -> Rows:
+        """The same with padding behind, up to `length` places a row; padding is token 0 here, document 0 as ever."""
+        old = self.tokens.shape[1]
+        if length == old:
+            return self
+        grown = {
+            name: np.pad(getattr(self, name), ((0, 0), (0, length - old)), constant_values=value)
+            for name, value in (
+                ("tokens", 0),
+                ("positions", 0),
+                ("document_ids", 0),
+                ("segments", 0),
+                ("special", True),
+            )
+        }
+        moved = {
+            name: getattr(self, name) // old * length + getattr(self, name) % old for name in ("first", "open_ends")
+        }
+        return replace(self, **grown, **moved)
 
 
 @dataclass(frozen=True)
@@ -54,7 +80,7 @@ class Specials:
 
 
 def write_rows(
-    tokens: NDArray[np.uint16] | NDArray[np.uint32],
+    split: TokenSplit,
     shown: Samples,
     counts: I64,
     row_length: int,
@@ -64,7 +90,7 @@ def write_rows(
 ) -> Rows:
     """Row r with the next `counts[r]` samples, each as [CLS] A [SEP] or [CLS] A [SEP] B [SEP], then padding.
 
-    `tokens` is the store's. No row has more samples than fit.
+    No row has more samples than fit.
     """
     size = shown.length
     owner = np.repeat(np.arange(len(counts)), counts)
@@ -84,13 +110,16 @@ def write_rows(
     real, place = documents > 0, np.arange(len(counts) * row_length)
     positions = (place - np.repeat(_chain(at, last, begin, begin, 0), lengths)) * real
     source = place + np.repeat(_chain(at, last, shown.a_start - begin - 1, shown.b_start - b_begin, 0), lengths)
-    ids = tokens.take(source, mode="clip").astype(np.int64)  # clip: what stands at the special places is replaced
+    ids = split.tokens.take(source, mode="clip").astype(np.int64)  # clip: what stands at the special places is replaced
     ids[begin], ids[b_begin - 1], ids[b_begin + b_runs - 1] = specials.cls, specials.sep, specials.sep
     ids[~real] = specials.pad
     special = ~real
     special[begin] = special[b_begin - 1] = special[b_begin + b_runs - 1] = True
 
     asked, shape = shown.label != NOT_ASKED, (len(counts), row_length)
+    last_start = np.where(shown.b_length > 0, shown.b_start, shown.a_start)
+    last_stop = last_start + np.where(shown.b_length > 0, shown.b_length, shown.a_length)
+    goes_on = ~split.ends_in(last_stop)
     return Rows(
         ids.reshape(shape),
         positions.reshape(shape),
@@ -99,6 +128,8 @@ def write_rows(
         special.reshape(shape),
         first=begin[asked],
         is_next=shown.label[asked],
+        open_ends=(begin + size - 1)[goes_on],
+        starts=shown.a_start,
         numbers=numbers,
         epochs=np.full(len(counts), epoch),
     )

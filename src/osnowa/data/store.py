@@ -38,6 +38,13 @@ class TokenSplit:
     def num_tokens(self) -> int:
         return len(self.tokens)
 
+    def ends_in(self, places: I64) -> NDArray[np.bool_]:
+        """[places] True: a document ends there (offsets into tokens, the place behind its last token)."""
+        low = np.searchsorted(self.sentences, places, side="left")
+        high = np.searchsorted(self.sentences, places, side="right")
+        at = np.searchsorted(self.documents, low)
+        return np.asarray(self.documents[np.minimum(at, len(self.documents) - 1)] < high) & (low < high)
+
 
 @dataclass(frozen=True)
 class TokenStore:

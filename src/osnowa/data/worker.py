@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osnowa import files, workers
-from osnowa.corpus import open_corpus
+from osnowa.corpus import Document, open_corpus
 from osnowa.data.store import COUNTS, SPLITS, token_dtype
 from osnowa.tokenizer import Tokenizer
 
@@ -27,9 +26,13 @@ class _Spool:
         )
         self.counts = dict.fromkeys(COUNTS, 0)
 
-    def add(self, ids: NDArray[np.int64], lengths: NDArray[np.int64], num_bytes: int, unknown: int) -> None:
+    def add(
+        self, ids: NDArray[np.int64], lengths: NDArray[np.int64], num_bytes: int, unknown: int, *, pair: bool
+    ) -> None:
+        """Sentences without tokens are left out, and a pair with such a side."""
+        found = int((lengths > 0).sum())
         lengths = lengths[lengths > 0]
-        if not len(lengths):
+        if found < (2 if pair else 1):
             self.counts["empty"] += 1
             return
         self.tokens.write(ids.astype(self.dtype).tobytes())
@@ -51,24 +54,26 @@ def encode_part(name: str, corpus: str, part: int, tokenizer: str, folder: str) 
     encoder = Tokenizer.from_file(Path(tokenizer))
     dtype = token_dtype(encoder.vocab_size)
     spools = {split: _Spool(Path(folder), split, part, dtype) for split in SPLITS}
-    pending: list[tuple[str, int, list[str]]] = []
+    pending: list[Document] = []
+    unknown_id = encoder.specials.get("unk", -1)
     size = 0
 
     def flush() -> None:
-        ids, lengths = encoder.encode_sentences([sentence for _, _, sentences in pending for sentence in sentences])
-        unknown = np.concatenate(([0], np.cumsum(ids == encoder.unk)))
+        pieces = [document.pieces for document in pending]
+        ids, lengths = encoder.encode_sentences([piece for own in pieces for piece in own])
+        unknown = np.concatenate(([0], np.cumsum(ids == unknown_id)))
         token = sentence = 0
-        for split, num_bytes, sentences in pending:
-            own = lengths[sentence : sentence + len(sentences)]
+        for document, texts in zip(pending, pieces, strict=True):
+            own = lengths[sentence : sentence + len(texts)]
             end = token + int(own.sum())
-            spools[split].add(ids[token:end], own, num_bytes, int(unknown[end] - unknown[token]))
-            token, sentence = end, sentence + len(sentences)
+            num_bytes = sum(len(text.encode()) for text in texts)
+            counted = int(unknown[end] - unknown[token])
+            spools[document.split].add(ids[token:end], own, num_bytes, counted, pair=document.pair)
+            token, sentence = end, sentence + len(texts)
         pending.clear()
 
     for document in open_corpus(Path(corpus)).documents(part):
-        cuts = [*document.sentences, len(document.text)]
-        sentences = [document.text[a:b] for a, b in itertools.pairwise(cuts)]
-        pending.append((document.split, len(document.text.encode()), sentences))
+        pending.append(document)
         size += len(document.text)
         if size > _BATCH_CHARACTERS:
             flush()

@@ -22,6 +22,44 @@ ACTIVATION_NAMES = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "r
 _BASE = ("embeddings.", "encoder.", "pooler.")
 
 
+def write_shape(config: ModelConfig) -> Values:
+    """The keys that this class and its heir have in common."""
+    return {
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.d_model,
+        "num_hidden_layers": config.encoder_layers,
+        "num_attention_heads": config.num_heads,
+        "intermediate_size": config.d_ff,
+        "hidden_act": ACTIVATION_NAMES[config.activation],
+        "hidden_dropout_prob": config.dropout,
+        "attention_probs_dropout_prob": config.dropout,
+        "type_vocab_size": config.num_segments,
+        "layer_norm_eps": config.norm_eps,
+        "position_embedding_type": "absolute",
+        "tie_word_embeddings": True,
+    }
+
+
+def read_shape(keys: Keys, vocabulary: int) -> tuple[Values, list[Note]]:
+    """Our settings from the keys of `write_shape`; `vocabulary` where they do not say."""
+    keys.must_be("position_embedding_type", "absolute")
+    for key in ("is_decoder", "add_cross_attention"):
+        keys.must_be(key, False)
+    dropout, on_weights = keys.number("hidden_dropout_prob", 0.1), keys.number("attention_probs_dropout_prob", 0.1)
+    values = {
+        "vocab_size": keys.whole("vocab_size", vocabulary),
+        "d_model": keys.whole("hidden_size", 768),
+        "encoder_layers": keys.whole("num_hidden_layers", 12),
+        "num_heads": keys.whole("num_attention_heads", 12),
+        "d_ff": keys.whole("intermediate_size", 3072),
+        "activation": keys.choice("hidden_act", ACTIVATIONS, "gelu"),
+        "dropout": dropout,
+        "num_segments": keys.whole("type_vocab_size", 2),
+        "norm_eps": keys.number("layer_norm_eps", 1e-12),
+    }
+    return values, one_dropout(keys.where, dropout, on_weights)
+
+
 class Bert(Family):
     """Post-norm, learned positions, segments, biases everywhere."""
 
@@ -33,7 +71,6 @@ class Bert(Family):
         "norm": "layernorm",
         "norm_bias": True,
         "input_norm": True,
-        "windows": (None,),
         "attention_bias": True,
         "feed_forward": "mlp",
         "feed_forward_bias": True,
@@ -46,50 +83,26 @@ class Bert(Family):
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
-    derived = ("bert.embeddings.position_ids",)
+    derived: ClassVar[tuple[str, ...]] = ("bert.embeddings.position_ids",)
+    free = frozenset(["next_sentence"])
+    prefix: ClassVar[str] = "bert."  # of all tensors but the heads'
 
     def class_name(self, config: ModelConfig) -> str:
         return "BertForPreTraining" if config.next_sentence else "BertForMaskedLM"
+
+    def unused(self, config: ModelConfig) -> tuple[str, ...]:
+        """A pooler that no next-sentence head listens to."""
+        return () if config.next_sentence else (f"{self.prefix}pooler.",)
 
     def further_misfits(self, config: ModelConfig) -> list[str]:
         return [] if config.num_segments else ["num_segments = 1 or more instead of 0"]
 
     def write_settings(self, config: ModelConfig, ids: SpecialIds) -> Values:
-        return {
-            "vocab_size": config.vocab_size,
-            "hidden_size": config.d_model,
-            "num_hidden_layers": config.encoder_layers,
-            "num_attention_heads": config.num_heads,
-            "intermediate_size": config.d_ff,
-            "hidden_act": ACTIVATION_NAMES[config.activation],
-            "hidden_dropout_prob": config.dropout,
-            "attention_probs_dropout_prob": config.dropout,
-            "max_position_embeddings": config.max_positions,
-            "type_vocab_size": config.num_segments,
-            "layer_norm_eps": config.norm_eps,
-            "position_embedding_type": "absolute",
-            "tie_word_embeddings": True,
-            "pad_token_id": ids.pad,
-        }
+        return {**write_shape(config), "max_position_embeddings": config.max_positions, "pad_token_id": ids.pad}
 
     def read_settings(self, keys: Keys) -> tuple[Values, list[Note]]:
-        keys.must_be("position_embedding_type", "absolute")
-        for key in ("is_decoder", "add_cross_attention"):
-            keys.must_be(key, False)
-        dropout, on_weights = keys.number("hidden_dropout_prob", 0.1), keys.number("attention_probs_dropout_prob", 0.1)
-        values = {
-            "vocab_size": keys.whole("vocab_size", 30_522),
-            "d_model": keys.whole("hidden_size", 768),
-            "encoder_layers": keys.whole("num_hidden_layers", 12),
-            "num_heads": keys.whole("num_attention_heads", 12),
-            "d_ff": keys.whole("intermediate_size", 3072),
-            "activation": keys.choice("hidden_act", ACTIVATIONS, "gelu"),
-            "dropout": dropout,
-            "max_positions": keys.whole("max_position_embeddings", 512),
-            "num_segments": keys.whole("type_vocab_size", 2),
-            "norm_eps": keys.number("layer_norm_eps", 1e-12),
-        }
-        return values, one_dropout(keys.where, dropout, on_weights)
+        values, notes = read_shape(keys, 30_522)
+        return {**values, "max_positions": keys.whole("max_position_embeddings", 512)}, notes
 
     def read_heads(self, names: Iterable[tuple[str, str]], where: str) -> tuple[Values, list[Note]]:
         present = {name for _, name in names}
@@ -107,17 +120,18 @@ class Bert(Family):
         """LayerNorm's first spelling was gamma and beta; a class without heads leaves out the prefix."""
         for old, new in ((".gamma", ".weight"), (".beta", ".bias")):
             name = name.removesuffix(old) + new if name.endswith(f"LayerNorm{old}") else name
-        return f"bert.{name}" if name.startswith(_BASE) else name
+        return f"{self.prefix}{name}" if name.startswith(_BASE) else name
 
     def modules(self, config: ModelConfig) -> list[tuple[str, tuple[str, ...], str]]:
+        base = self.prefix
         pairs = [
-            ("bert.embeddings.word_embeddings", "embedding.token"),
-            ("bert.embeddings.position_embeddings", "encoder.position.table"),
-            ("bert.embeddings.token_type_embeddings", "embedding.segment"),
-            ("bert.embeddings.LayerNorm", "encoder.input_norm"),
+            (f"{base}embeddings.word_embeddings", "embedding.token"),
+            (f"{base}embeddings.position_embeddings", "encoder.position.table"),
+            (f"{base}embeddings.token_type_embeddings", "embedding.segment"),
+            (f"{base}embeddings.LayerNorm", "encoder.input_norm"),
         ]
         for layer in range(config.encoder_layers):
-            theirs, ours = f"bert.encoder.layer.{layer}", f"encoder.blocks.{layer}"
+            theirs, ours = f"{base}encoder.layer.{layer}", f"encoder.blocks.{layer}"
             pairs += [
                 (f"{theirs}.attention.self.{each}", f"{ours}.attention.{each}") for each in ("query", "key", "value")
             ]
@@ -128,14 +142,18 @@ class Bert(Family):
                 (f"{theirs}.output.dense", f"{ours}.feed_forward.down"),
                 (f"{theirs}.output.LayerNorm", f"{ours}.feed_forward_residual.norm_after"),
             ]
-        pairs += [
+        pairs += self.head_modules()
+        return [(theirs, (ours,), MODEL_FILE) for theirs, ours in pairs]
+
+    def head_modules(self) -> list[tuple[str, str]]:
+        """The heads' part of `modules`."""
+        return [
             ("cls.predictions.transform.dense", "head.transform.dense"),
             ("cls.predictions.transform.LayerNorm", "head.transform.norm"),
             ("cls.predictions", "head.projection"),
             ("bert.pooler.dense", "next_sentence.pooler"),
             ("cls.seq_relationship", "next_sentence.verdict"),
         ]
-        return [(theirs, (ours,), MODEL_FILE) for theirs, ours in pairs]
 
 
 def one_dropout(where: str, chosen: float, *others: float) -> list[Note]:

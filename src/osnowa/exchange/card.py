@@ -5,32 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from osnowa.exchange.card_use import asked_of, is_own_format, kind_of, topology, usage
 from osnowa.exchange.facts import Facts, inner, languages, number, say, text
-
-_USAGE = """\
-With osnowa:
-
-```python
-import osnowa
-
-model = osnowa.load("{folder}")
-model.fill("{prompt}", top_k=5){next_sentence}
-```
-
-With Hugging Face transformers:
-
-```python
-import torch
-from transformers import AutoModelForMaskedLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained("{folder}")
-model = AutoModelForMaskedLM.from_pretrained("{folder}")
-inputs = tokenizer("{prompt}", return_tensors="pt")
-with torch.inference_mode():
-    logits = model(**inputs).logits[inputs.input_ids == tokenizer.mask_token_id]
-tokenizer.convert_ids_to_tokens(logits[0].topk(5).indices.tolist())
-```"""
-_PROMPTS = {"pl": "Natura [MASK] najpiękniejsze obrazy.", "en": "The capital of France is [MASK]."}
 
 
 def model_card(facts: Facts) -> str:
@@ -40,7 +16,7 @@ def model_card(facts: Facts) -> str:
     """
     parts = [
         _front_matter(facts),
-        f"# {facts.get('name') or facts.get('preset') or 'A masked language model'}",
+        f"# {facts.get('name') or facts.get('preset') or 'A language model'}",
         _opening(facts),
         _section("Data", _data(facts)),
         _section("Tokenizer", _tokenizer(facts)),
@@ -48,7 +24,7 @@ def model_card(facts: Facts) -> str:
         _section("Training", _training(facts)),
         _section("Results", _results(facts)),
         _section("Limits", _limits(facts)),
-        _section("Use", [_usage(facts)]),
+        _section("Use", usage(facts, pairs=_has_pairs(facts))),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -64,13 +40,14 @@ def _front_matter(facts: Facts) -> str:
         lines += ["language:", *(f"- {json.dumps(code)}" for code in found)]
     if license_ := text(facts, "license"):
         lines.append(f"license: {json.dumps(license_)}")
-    tags = [
-        "osnowa",
-        "encoder",
-        "masked-language-modelling",
-        *(["next-sentence-prediction"] if _has_pairs(facts) else []),
-    ]
-    lines += ["library_name: transformers", "pipeline_tag: fill-mask", "tags:", *(f"- {tag}" for tag in tags), "---"]
+    kind, words = kind_of(facts), asked_of(facts)
+    objective = text(facts, "objective", "name")
+    named = [objective] if words.question == "target" and objective else []
+    asked = [words.pairs.label] if _has_pairs(facts) else []
+    tags = ["osnowa", topology(facts), kind.tag, *named, *asked]
+    pipeline = "translation" if objective == "translation" else kind.pipeline
+    library = "osnowa" if is_own_format(facts) else "transformers"
+    lines += [f"library_name: {library}", f"pipeline_tag: {pipeline}", "tags:", *(f"- {tag}" for tag in tags), "---"]
     return "\n".join(lines)
 
 
@@ -79,10 +56,10 @@ def _has_pairs(facts: Facts) -> bool:
 
 
 def _opening(facts: Facts) -> str:
-    size = number(facts, "model", "parameters")
-    told = "An encoder" if size is None else f"An encoder of {size:,} parameters"
-    pairs = ", and to tell whether one sentence follows another" if _has_pairs(facts) else ""
-    return f"{told}, trained from random weights to guess hidden tokens{pairs}."
+    size, kind, words = number(facts, "model", "parameters"), kind_of(facts), asked_of(facts)
+    told = kind.noun if size is None else f"{kind.noun} of {size:,} parameters"
+    pairs = f", and to {words.pairs.task}" if _has_pairs(facts) else ""
+    return f"{told}, trained from random weights to {words.task.task}{pairs}."
 
 
 def _data(facts: Facts) -> list[str]:
@@ -138,11 +115,16 @@ def _tokenizer(facts: Facts) -> list[str]:
 
 def _architecture(facts: Facts) -> list[str]:
     model = inner(facts, "model")
+    layers = {"encoder_layers": "layers of the encoder", "decoder_layers": "layers of the decoder"}
+    if topology(facts) != "encoder-decoder":
+        layers = dict.fromkeys(layers, "layers")
     named = {
-        "encoder_layers": "layers",
+        **layers,
         "d_model": "width",
         "d_ff": "width inside the feed-forward network",
         "num_heads": "attention heads",
+        "num_kv_heads": "of them with keys and values of their own",
+        "num_experts": "feed-forward networks to choose from",
         "vocab_size": "vocabulary",
         "max_positions": "tokens in a row at most",
         "position": "positions",
@@ -152,13 +134,18 @@ def _architecture(facts: Facts) -> list[str]:
     told = [
         f"- {words}: {model[key]:,}" if isinstance(model[key], int) else f"- {words}: {model[key]}"
         for key, words in named.items()
-        if isinstance(model.get(key), int | str) and not isinstance(model.get(key), bool)
+        if model.get(key) and isinstance(model[key], int | str) and not isinstance(model[key], bool)
     ]
-    return [say("- preset: {preset}", preset=text(facts, "preset")), *told]
+    written = "" if is_own_format(facts) else text(facts, "export", "class")
+    return [
+        say("- preset: {preset}", preset=text(facts, "preset")),
+        *told,
+        say("- class of Hugging Face transformers: {name}", name=written),
+    ]
 
 
 def _training(facts: Facts) -> list[str]:
-    told, machine = inner(facts, "training"), inner(facts, "machine")
+    told, machine, hidden = inner(facts, "training"), inner(facts, "machine"), asked_of(facts).task.share
     return [
         say("- {steps:,} steps over {tokens:,} tokens.", steps=number(told, "steps"), tokens=number(told, "tokens")),
         say("- {times:g} times over the text.", times=number(told, "epochs")),
@@ -167,7 +154,8 @@ def _training(facts: Facts) -> list[str]:
             rows=number(told, "batch_rows"),
             length=number(facts, "rows", "row_length"),
         ),
-        say("- {share:.0%} of the tokens hidden.", share=number(facts, "objective", "mask_share")),
+        say("- Objective: {name}.", name=text(facts, "objective", "name")),
+        say(f"- {{share:.0%}} {hidden}.", share=number(facts, "objective", "mask_share") if hidden else None),
         say("- Optimiser: {name}.", name=text(told, "optimiser")),
         say("- Learning rate: {rate:g}.", rate=number(told, "learning_rate")),
         say("- Schedule: {name}.", name=text(told, "schedule")),
@@ -182,24 +170,34 @@ def _minutes(training: Facts) -> float | None:
     return None if seconds is None else seconds / 60
 
 
-_FIGURES = {
-    "masked_accuracy": ("hidden tokens guessed right", "{:.1%}"),
-    "masked_loss": ("masked loss (nats for each token)", "{:.3f}"),
-    "pseudo_perplexity": ("pseudo-perplexity", "{:.1f}"),
-    "bits_per_byte": ("bits for each byte", "{:.3f}"),
-    "next_sentence_accuracy": ("next sentence told right", "{:.1%}"),
+def _figures(facts: Facts) -> dict[str, tuple[str, str]]:
+    """Names and forms of what is measured."""
+    words = asked_of(facts)
+    return {
+        "token_accuracy": (words.right, "{:.1%}"),
+        "token_loss": (f"{words.figures.loss} (nats for each token)", "{:.3f}"),
+        "perplexity": (words.figures.perplexity, "{:.1f}"),
+        "bits_per_byte": ("bits for each byte", "{:.3f}"),
+        "next_sentence_accuracy": (f"{words.pairs.name} told right", "{:.1%}"),
+    }
+
+
+_COMPARABLE = {
+    "hidden": "Bits for each byte do not compare with those of left-to-right models: this one sees both sides of a gap.",
+    "next": "Bits for each byte compare with those of other left-to-right models on the same text.",
+    "target": "Each token of a target was guessed with the true ones before it; figures compare with the same objective.",
 }
 
 
 def _results(facts: Facts) -> list[str]:
     """One row for each figure, with what stands beside it: the model before training, and the simplest guess."""
     simple = {
-        "masked_accuracy": number(facts, "baselines", "most_frequent_share"),
-        "masked_loss": number(facts, "baselines", "unigram_loss"),
+        "token_accuracy": number(facts, "baselines", "most_frequent_share"),
+        "token_loss": number(facts, "baselines", "unigram_loss"),
         "next_sentence_accuracy": 0.5 if _has_pairs(facts) else None,
     }
     rows = []
-    for key, (words, form) in _FIGURES.items():
+    for key, (words, form) in _figures(facts).items():
         value = number(facts, "result", key)
         if value is None:
             continue
@@ -218,30 +216,33 @@ def _results(facts: Facts) -> list[str]:
         share=number(facts, "objective", "held_out_mask_share"),
     )
     table = ["| | this model | before training | simplest guess |", "| --- | --- | --- | --- |", *rows]
-    simplest = f"it says what is most frequent{always}. A sentence pair is a coin's toss to it."
+    coin = " A sentence pair is a coin's toss to it." if _has_pairs(facts) else ""
     return [
         f"On the held-out documents{asked}.\n",
         "\n".join(table) + "\n",
-        f"The simplest guess looks at nothing: {simplest}",
+        f"The simplest guess looks at nothing: it says what is most frequent{always}.{coin}",
+        _COMPARABLE[asked_of(facts).question],
     ]
 
 
 def _limits(facts: Facts) -> list[str]:
-    result, share = number(facts, "result", "masked_accuracy"), number(facts, "baselines", "most_frequent_share")
+    result, share = number(facts, "result", "token_accuracy"), number(facts, "baselines", "most_frequent_share")
     pairs, found = number(facts, "result", "next_sentence_accuracy"), languages(facts)
+    words, notes = asked_of(facts), inner(facts, "export").get("notes")
     learned_little = result is not None and share is not None and result < 2 * share
     return [
         "- It guesses words that are likely in texts like those it has read. It knows no facts, and a likely word can be untrue.",
         "- What is unfair, wrong or private in the texts can come out again; nobody has looked for it.",
         say("- It has read {names} only.", names=" and ".join(found)) if 0 < len(found) < 3 else "",
         "- It has learned little: a guess that looks at nothing is nearly as good." if learned_little else "",
-        "- Its next-sentence verdict is hardly better than chance." if pairs is not None and pairs < 0.55 else "",
+        f"- Its {words.pairs.tag} verdict is hardly better than chance." if pairs is not None and pairs < 0.55 else "",
         "- It is a base model: made to be trained further for a task, not to be used as it is.",
         say("- Rows longer than {longest:,} tokens have to be cut.", longest=number(facts, "model", "max_positions")),
+        *(f"- {_sentence(note)}." for note in (notes if isinstance(notes, list) else []) if isinstance(note, str)),
     ]
 
 
-def _usage(facts: Facts) -> str:
-    prompt = next((_PROMPTS[code] for code in languages(facts) if code in _PROMPTS), _PROMPTS["en"])
-    pairs = '\nmodel.next_sentence("...", "...")' if _has_pairs(facts) else ""
-    return _USAGE.format(folder=text(facts, "folder") or "RUN/model", prompt=prompt, next_sentence=pairs)
+def _sentence(note: str) -> str:
+    """On one line, with a capital."""
+    told = " ".join(note.split())
+    return told[:1].upper() + told[1:]

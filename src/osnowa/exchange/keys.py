@@ -16,9 +16,13 @@ _LARGEST = 1e308  # NaN and infinity are not below it, nor whole numbers that no
 _QUIET = frozenset(
     [
         "_name_or_path",
+        "_sliding_window_pattern",
         "architectures",
+        "bad_words_ids",
         "bos_token_id",
+        "cache_implementation",
         "chunk_size_feed_forward",
+        "classif_dropout",
         "classifier_dropout",
         "classifier_pooling",
         "cls_token_id",
@@ -26,38 +30,61 @@ _QUIET = frozenset(
         "deterministic_flash_attn",
         "directionality",
         "dtype",
+        "early_stopping",
         "eos_token_id",
+        "force_bos_token_to_be_generated",
+        "forced_bos_token_id",
+        "forced_eos_token_id",
         "gradient_checkpointing",
         "id2label",
+        "init_std",
         "initializer_cutoff_factor",
+        "initializer_factor",
         "initializer_range",
         "is_encoder_decoder",
         "label2id",
         "language",
+        "length_penalty",
         "mask_token_id",
+        "max_length",
+        "min_length",
         "model_type",
+        "n_ctx",
+        "no_repeat_ngram_size",
+        "num_beams",
         "num_labels",
         "output_attentions",
         "output_hidden_states",
         "output_past",
+        "output_router_logits",
         "pad_token_id",
-        "problem_type",
-        "reference_compile",
-        "repad_logits_with_grad",
-        "return_dict",
-        "sep_token_id",
-        "sparse_pred_ignore_index",
-        "sparse_prediction",
-        "tokenizer_class",
-        "torch_dtype",
-        "transformers_version",
-        "use_cache",
-        "unk_token_id",
         "pooler_fc_size",
         "pooler_num_attention_heads",
         "pooler_num_fc_layers",
         "pooler_size_per_head",
         "pooler_type",
+        "predict_special_tokens",
+        "prefix",
+        "pretraining_tp",
+        "problem_type",
+        "reference_compile",
+        "reorder_and_upcast_attn",
+        "repad_logits_with_grad",
+        "return_dict",
+        "sep_token_id",
+        "sparse_pred_ignore_index",
+        "sparse_prediction",
+        "summary_activation",
+        "summary_first_dropout",
+        "summary_proj_to_labels",
+        "summary_type",
+        "summary_use_proj",
+        "task_specific_params",
+        "tokenizer_class",
+        "torch_dtype",
+        "transformers_version",
+        "unk_token_id",
+        "use_cache",
     ]
 )
 
@@ -96,6 +123,30 @@ class Keys:
             return float(value)
         self._wrong(key, value, "a number")
         return 0.0
+
+    def whole_or_none(self, key: str, default: int | None = None) -> int | None:
+        """A whole number, or null, which is not the same as no such key."""
+        if key in self.values and self.values[key] is None:
+            self.asked.add(key)
+            return None
+        return None if default is None and key not in self.values else self.whole(key, default)
+
+    def number_or_none(self, key: str, default: float | None = None) -> float | None:
+        """A number, or null, which is not the same as no such key."""
+        if key in self.values and self.values[key] is None:
+            self.asked.add(key)
+            return None
+        return None if default is None and key not in self.values else self.number(key, default)
+
+    def token_id(self, key: str, below: int) -> int | None:
+        """The id of a token, the first where there are several; None where there is none, or none in the vocabulary."""
+        value = self._take(key, None)
+        first = value[0] if isinstance(value, list) and value else value
+        if isinstance(first, int) and not isinstance(first, bool):
+            return first if 0 <= first < below else None
+        if first is not None:
+            self._wrong(key, value, "the id of a token")
+        return None
 
     def flag(self, key: str, default: bool) -> bool:
         """True or false."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from osnowa.errors import DataError
 from osnowa.exchange.bert import ACTIVATION_NAMES, ACTIVATIONS, one_dropout
 from osnowa.exchange.family import MODEL_FILE, Family, SpecialIds, Values
 from osnowa.exchange.keys import Keys
+from osnowa.exchange.layers import FULL, SLIDING, by_layer, shortest
 from osnowa.exchange.notes import Note
 from osnowa.model import ModelConfig
 
-T = TypeVar("T")
-FULL, SLIDING = "full_attention", "sliding_attention"
 NEXT_SENTENCE_FILE = "next_sentence.safetensors"
 _BASE = ("embeddings.", "layers.", "final_norm.")
 
@@ -35,6 +34,7 @@ class ModernBert(Family):
         "head_transform": True,
     }
     aliases: ClassVar = {"decoder.weight": "model.embeddings.tok_embeddings.weight"}
+    free = frozenset(["windows", "next_sentence"])
     # The class has no next-sentence head, and tensors it does not know would make its loader complain.
     extra_file = NEXT_SENTENCE_FILE
 
@@ -156,11 +156,6 @@ class ModernBert(Family):
         return [(theirs, ours, MODEL_FILE) for theirs, ours in pairs] + own
 
 
-def by_layer(values: Sequence[T], config: ModelConfig) -> list[T]:
-    """What layer i has of a setting that repeats."""
-    return [values[layer % len(values)] for layer in range(config.encoder_layers)]
-
-
 def period(windows: Sequence[int | None]) -> int | None:
     """n where exactly the layers 0, n, 2n ... have no window; None: there is no such n."""
     for n in range(1, len(windows) + 1):
@@ -191,11 +186,3 @@ def read_layers(keys: Keys, num_layers: int) -> dict[str, Any]:
         "windows": shortest([None if kind == FULL else width // 2 + 1 for kind in kinds]) or (None,),
         "rotary_bases": shortest([bases[kind] for kind in kinds]) or (10_000.0,),
     }
-
-
-def shortest(values: Sequence[T]) -> tuple[T, ...]:
-    """The shortest beginning that, repeated, gives all `values`."""
-    for length in range(1, len(values)):
-        if all(value == values[place % length] for place, value in enumerate(values)):
-            return tuple(values[:length])
-    return tuple(values)

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from osnowa import files
 from osnowa.errors import DamagedError, DataError, InputMissingError, SettingsError
+from osnowa.exchange.entry import MODEL_FILE, Entry, Shapes, unpack_all
 from osnowa.exchange.families import FAMILIES
-from osnowa.exchange.family import MODEL_FILE, Entry, Family, Shapes, parameter_shapes
+from osnowa.exchange.family import Family, SpecialIds, parameter_shapes
 from osnowa.exchange.keys import Keys
 from osnowa.exchange.notes import Note
 from osnowa.exchange.tensor_files import Stored, declared, find_tensors, read_tensors, unreadable_kinds
@@ -24,7 +25,7 @@ CONFIG_FILE = "config.json"
 # What torch's own wrappers put before every name.
 _WRAPPERS = ("module.", "_orig_mod.")
 # Heads of fine-tuned classes, which our models have no place for.
-_TASK_HEADS = ("classifier.", "qa_outputs.", "score.")
+_TASK_HEADS = ("classifier.", "qa_outputs.", "score.", "multiple_choice_head.")
 _LONGEST_LIST = 12  # names in one message
 Place = tuple[str, str]  # file and tensor name
 Held = dict[Place, Stored]
@@ -37,6 +38,7 @@ class Imported(NamedTuple):
     weights: dict[str, Tensor]
     tokenizer: Tokenizer | None
     notes: tuple[Note, ...]
+    ids: SpecialIds = SpecialIds(None, None, None)  # as config.json names them
 
     @property
     def masked_head(self) -> bool:
@@ -53,21 +55,22 @@ def read_folder(folder: Path) -> Imported:
         DamagedError: one of our folders, and a file is not as its manifest says.
     """
     keys, family = _read_config(folder)
-    held, notes = _find(folder, family)
     settings, more = family.read_settings(keys)
+    held, notes = _find(folder, family, family.second_names(settings))
     heads, about_heads = family.read_heads(held, str(folder))
+    ids = _read_ids(keys, settings.get("vocab_size"))
     keys.check()
     config = _build(family, settings | heads, keys.where)
-    used, left_out = _drop_left_outs(held, config)
+    used, left_out = _drop_left_outs(held, family.unused(config))
     shapes = parameter_shapes(config)
-    entries = family.entries(config, shapes)
-    second_names = _second_names(used, family)
+    entries = family.entries(config, shapes, {name for _, name in used})
+    second_names = _second_names(used, family.second_names(settings | heads))
     _compare(folder, entries, shapes, {place: each for place, each in used.items() if place not in second_names})
     _check_manifest(folder, {each.path.name for each in used.values()})
     weights, converted = _load(folder, entries, shapes, used, second_names)
     tokenizer, about_tokenizer = _read_tokenizer(folder, config)
     every = [*keys.notes(), *notes, *more, *about_heads, *left_out, *converted, *about_tokenizer]
-    return Imported(config, weights, tokenizer, tuple(every))
+    return Imported(config, weights, tokenizer, tuple(every), ids)
 
 
 # --- settings -----------------------------------------------------------------------------------------------------
@@ -83,10 +86,19 @@ def _read_config(folder: Path) -> tuple[Keys, Family]:
         known = ", ".join(FAMILIES)
         raise DataError(str(path), f"model_type = {kind!r} is unknown here", f"osnowa reads {known}")
     keys = Keys(values, str(path))
-    keys.must_be("tie_word_embeddings", True)
+    if "tie_embeddings" in FAMILIES[kind].fixed:
+        keys.must_be("tie_word_embeddings", FAMILIES[kind].fixed["tie_embeddings"])
     keys.must_be("quantization_config", None)
     keys.must_be("pruned_heads", None, {})
     return keys, FAMILIES[kind]
+
+
+def _read_ids(keys: Keys, vocab_size: object) -> SpecialIds:
+    """The ids of padding, begin and end; those of classification and separation where there are no others."""
+    below = vocab_size if isinstance(vocab_size, int) else 0
+    pad, bos, eos, cls, sep = (keys.token_id(f"{name}_token_id", below) for name in ("pad", "bos", "eos", "cls", "sep"))
+    start, begin = keys.token_id("decoder_start_token_id", below), cls if bos is None else bos
+    return SpecialIds(pad, begin, sep if eos is None else eos, None if start == begin else start)
 
 
 def _build(family: Family, settings: Mapping[str, object], where: str) -> ModelConfig:
@@ -100,7 +112,7 @@ def _build(family: Family, settings: Mapping[str, object], where: str) -> ModelC
 # --- which tensors there are --------------------------------------------------------------------------------------
 
 
-def _find(folder: Path, family: Family) -> tuple[Held, list[Note]]:
+def _find(folder: Path, family: Family, second_names: Mapping[str, str]) -> tuple[Held, list[Note]]:
     """All tensors of the folder by file and by the name that they have in the class with all heads."""
     held: Held = {}
     renamed = []
@@ -113,35 +125,38 @@ def _find(folder: Path, family: Family) -> tuple[Held, list[Note]]:
             raise DataError(str(stored.path), f"{held[place].name} and {name} are the same tensor", "remove one")
         if place[1] != name:
             renamed.append(name)
-        if place[1] not in family.derived:
+        if not place[1].endswith(family.derived):
             held[place] = stored
-    for one, other in family.aliases.items():
+    for one, other in second_names.items():
         if (MODEL_FILE, one) in held and (MODEL_FILE, other) not in held:
             held[MODEL_FILE, other] = held.pop((MODEL_FILE, one))
+    maybe = {name: held[MODEL_FILE, name] for name in family.silent_zeros if (MODEL_FILE, name) in held}
+    for name, numbers in read_tensors(maybe):
+        if not bool(numbers.any()):
+            del held[MODEL_FILE, name]
     if family.extra_file and (folder / family.extra_file).is_file():
         held |= {(family.extra_file, name): each for name, each in declared(folder / family.extra_file).items()}
     notes = [Note("renamed", f"{folder}: tensors with other spellings of their names", tuple(renamed))]
     return held, notes if renamed else []
 
 
-def _drop_left_outs(held: Held, config: ModelConfig) -> tuple[Held, list[Note]]:
-    """Without the heads of fine-tuned classes, and without a pooler that no next-sentence head listens to."""
-    unused = (*_TASK_HEADS, *(() if config.next_sentence else ("bert.pooler.",)))
-    left_out = {place for place in held if place[1].startswith(unused)}
+def _drop_left_outs(held: Held, unused: tuple[str, ...]) -> tuple[Held, list[Note]]:
+    """Without the heads of fine-tuned classes, and without what begins with a name in `unused`."""
+    left_out = {place for place in held if place[1].startswith((*_TASK_HEADS, *unused))}
     used = {place: each for place, each in held.items() if place not in left_out}
     names = tuple(sorted(name for _, name in left_out))
     return used, [Note("left-out", "heads that osnowa has no place for were left out", names)] if names else []
 
 
-def _second_names(held: Held, family: Family) -> dict[Place, Place]:
+def _second_names(held: Held, names: Mapping[str, str]) -> dict[Place, Place]:
     """Tensors that must be equal to another one, because a class stores them under two names."""
-    pairs = {(MODEL_FILE, one): (MODEL_FILE, other) for one, other in family.aliases.items()}
+    pairs = {(MODEL_FILE, one): (MODEL_FILE, other) for one, other in names.items()}
     return {one: other for one, other in pairs.items() if one in held}
 
 
 def _compare(folder: Path, entries: list[Entry], shapes: Shapes, held: Held) -> None:
     """Raises DataError: every tensor that is missing, unexpected, of another shape or of another kind of number."""
-    wanted = {(entry.file, entry.theirs): _stacked(entry, shapes) for entry in entries}
+    wanted = {(entry.file, entry.theirs): entry.shape(shapes) for entry in entries}
     wrong = [f"{name} is missing" for _, name in sorted(wanted.keys() - held.keys())]
     wrong += [f"{name} is unexpected" for _, name in sorted(held.keys() - wanted.keys())]
     for place in sorted(wanted.keys() & held.keys()):
@@ -152,12 +167,6 @@ def _compare(folder: Path, entries: list[Entry], shapes: Shapes, held: Held) -> 
         more = f" and {len(wrong) - _LONGEST_LIST} more" if len(wrong) > _LONGEST_LIST else ""
         listed = ", ".join(wrong[:_LONGEST_LIST])
         raise DataError(str(folder), f"tensors and {CONFIG_FILE} do not agree: {listed}{more}", "nothing was loaded")
-
-
-def _stacked(entry: Entry, shapes: Shapes) -> tuple[int, ...]:
-    """The shape of our tensors one below the other."""
-    parts = [shapes[name] for name in entry.ours]
-    return (sum(part[0] for part in parts), *parts[0][1:])
 
 
 # --- their numbers ------------------------------------------------------------------------------------------------
@@ -174,15 +183,11 @@ def _load(
     for one, other in second_names.items():
         if not torch.equal(read["/".join(one)], read["/".join(other)]):
             raise DataError(str(folder), f"{one[1]} is not equal to {other[1]}", "osnowa ties these two")
-    weights: dict[str, Tensor] = {}
-    for entry in entries:
-        sizes = [shapes[name][0] for name in entry.ours]
-        whole = read.pop(f"{entry.file}/{entry.theirs}")
-        parts = [whole] if len(sizes) == 1 else [part.clone() for part in torch.split(whole, sizes)]
-        weights |= dict(zip(entry.ours, parts, strict=True))
+    by_entry = {f"{entry.file}/{entry.theirs}": entry for entry in entries}
+    weights = unpack_all(by_entry, read, shapes)
     kinds = sorted({each.kind for each in held.values()} - {"F32"})
     note = Note("converted", f"{folder}: weights were converted to float32", tuple(kinds))
-    return {name: weights[name] for name in shapes}, [note] if kinds else []
+    return weights, [note] if kinds else []
 
 
 def _place(key: str) -> Place:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from osnowa import files
 from osnowa.errors import DataError, InputMissingError
-from osnowa.exchange.family import MODEL_FILE
+from osnowa.exchange.entry import MODEL_FILE
 
 INDEX_FILE = "model.safetensors.index.json"
 # The kinds of number that are converted to float32; the others are quantised or no weights.
@@ -118,5 +118,5 @@ def _nothing_to_read(folder: Path) -> DataError:
     return DataError(
         str(folder / pickles[0]),
         "is a pickle, which can run code when it is opened; osnowa reads safetensors only",
-        "convert it where you trust it: transformers' AutoModelForMaskedLM.from_pretrained(FOLDER).save_pretrained(NEW)",
+        "convert it where you trust it: transformers' from_pretrained(FOLDER).save_pretrained(NEW) of its class",
     )

@@ -86,9 +86,17 @@ def open_append(path: Path) -> BinaryIO:
 
 
 def write(path: Path, content: bytes | str) -> None:
-    """Replace `path` by `content` atomically: a reader sees the old file or the new one, never a part.
+    """Replace `path` by `content`; as `replacing`."""
+    with replacing(path) as handle:
+        handle.write(content.encode() if isinstance(content, str) else content)
 
-    A symbolic link is replaced, what it points to is not touched. One writer for one path at a time.
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file to stream into, which becomes `path` atomically when the block ends well; else nothing stays.
+
+    A reader sees the old file or the new one, never a part. A symbolic link is replaced, what it points to is not
+    touched. One writer for one path at a time. An OSError of the block counts as one of writing.
 
     Raises:
         StorageError, CannotCreateError: the old file is untouched (only where names can't be exchanged, and the folder
@@ -98,7 +106,7 @@ def write(path: Path, content: bytes | str) -> None:
         if path.is_dir() and not path.is_symlink():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         with work_place(path, _make_file) as temporary, open_new(temporary) as handle:
-            handle.write(content.encode() if isinstance(content, str) else content)
+            yield handle
             handle.flush()
             system.sync(handle.fileno())
             place(temporary, path)

@@ -1,7 +1,25 @@
-"""Asking a trained model: fill-mask and next-sentence now, text generation to come."""
+"""Asking a trained model: texts that go on from a prompt, fill-mask, next-sentence, sentence vectors."""
 
 from __future__ import annotations
 
+from osnowa.generate.embed import embed
 from osnowa.generate.fill import FillResult, Guess, NextSentenceResult, fill, next_sentence
+from osnowa.generate.frame import Frame
+from osnowa.generate.settings import GenerationConfig
+from osnowa.generate.text import GenerateResult, generate, stream
+from osnowa.generate.weights import lay_out
 
-__all__ = ["FillResult", "Guess", "NextSentenceResult", "fill", "next_sentence"]
+__all__ = [
+    "FillResult",
+    "Frame",
+    "GenerateResult",
+    "GenerationConfig",
+    "Guess",
+    "NextSentenceResult",
+    "embed",
+    "fill",
+    "generate",
+    "lay_out",
+    "next_sentence",
+    "stream",
+]

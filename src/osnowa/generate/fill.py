@@ -39,21 +39,26 @@ class NextSentenceResult:
 def require_encoder(model: Transformer, what: str) -> None:
     """Raises SettingsError for a model that has no encoder alone."""
     if model.config.topology != "encoder":
-        raise SettingsError(what, f"needs an encoder, this model is a {model.config.topology}", "use osnowa generate")
+        raise SettingsError(
+            what, f"needs an encoder alone, not a model of topology {model.config.topology}", "use osnowa generate"
+        )
 
 
 @torch.inference_mode()
 def fill(model: Transformer, tokenizer: Tokenizer, text: str, top_k: int = 5) -> FillResult:
-    """The best `top_k` tokens for each [MASK] in `text`.
+    """The best `top_k` tokens for each [MASK] in `text`, whatever the tokenizer's own name for it is.
 
     Raises:
         SettingsError: the model is no encoder.
         DataError: no [MASK] in the text, or more tokens than the model takes.
     """
     require_encoder(model, "fill")
-    ids = [tokenizer.cls, *tokenizer.encode_prompt(text), tokenizer.sep]
+    name = tokenizer.token(tokenizer.mask)
+    ids = [tokenizer.cls, *tokenizer.encode_prompt(text.replace("[MASK]", name)), tokenizer.sep]
     if tokenizer.mask not in ids:
-        raise DataError("fill", "the text has no [MASK]", 'write one where a word is missing: "Natura [MASK] obrazy."')
+        raise DataError(
+            "fill", f"the text has no {name}", f'write one where a word is missing: "Natura {name} obrazy."'
+        )
     check_length(model, ids, "fill")
     tokens = torch.tensor([ids], device=model.embedding.token.weight.device)
     hidden = model.encode(tokens, Layout.plain(tokens))[0, tokens[0] == tokenizer.mask]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
+from osnowa.model.norm import build_norm
 from osnowa.model.position import Rotate
 from osnowa.model.tap import Tap
 
@@ -28,7 +31,11 @@ class Attention(nn.Module):
         self.key = nn.Linear(config.d_model, config.kv_heads * width, bias=config.attention_bias)
         self.value = nn.Linear(config.d_model, config.kv_heads * width, bias=config.attention_bias)
         self.output = nn.Linear(config.num_heads * width, config.d_model, bias=config.attention_bias)
-        self.d_head, self.dropout, self.scale = width, config.dropout, width**-0.5
+        self.query_norm = build_norm(config, config.qk_norm, width)
+        self.key_norm = build_norm(config, config.qk_norm, width)
+        self.d_head, self.cap = width, config.attention_softcap
+        self.dropout = config.dropout if config.attention_dropout is None else config.attention_dropout
+        self.scale = width**-0.5 if config.attention_scale is None else config.attention_scale
         self.scores, self.weights = Tap("batch head query key"), Tap("batch head query key")
         self.context = Tap("batch head query d_head")
 
@@ -36,38 +43,74 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "batch query d_model"],
         memory: Float[Tensor, "batch memory d_model"],
-        mask: Float[Tensor, "batch 1 query memory"] | None,
+        mask: Float[Tensor, "#batch _ query key"] | None,
         rotate: Rotate,
+        cache: LayerCache | None = None,
     ) -> Float[Tensor, "batch query d_model"]:
-        q, k, v = self.split(self.query(x)), self.split(self.key(memory)), self.split(self.value(memory))
-        q, k = rotate(q), rotate(k)
-        if self.stepwise(x):
+        """`cache` holds the keys and values of earlier tokens; those of `memory` are added to it."""
+        q = rotate(self.query_norm(self.split(self.query(x))))
+        k, v = rotate(self.key_norm(self.split(self.key(memory)))), self.split(self.value(memory))
+        if cache is not None:
+            k, v = cache.append(k, v)
+        return self.look(q, k, v, mask)
+
+    def look_across(
+        self,
+        x: Float[Tensor, "batch query d_model"],
+        memory: Float[Tensor, "batch memory d_model"],
+        mask: Float[Tensor, "batch 1 query memory"] | None,
+        cache: LayerCache | None = None,
+    ) -> Float[Tensor, "batch query d_model"]:
+        """Cross-attention, without order; `cache` keeps the memory's keys and values, which never change."""
+        if cache is None or cache.keys is None or cache.values is None:
+            k, v = self.key_norm(self.split(self.key(memory))), self.split(self.value(memory))
+            k, v = (k, v) if cache is None else cache.append(k, v)
+        else:
+            k, v = cache.keys, cache.values
+        return self.look(self.query_norm(self.split(self.query(x))), k, v, mask)
+
+    def look(
+        self,
+        q: Float[Tensor, "batch head query d_head"],
+        k: Float[Tensor, "batch kv_head key d_head"],
+        v: Float[Tensor, "batch kv_head key d_head"],
+        mask: Float[Tensor, "#batch _ query key"] | None,
+    ) -> Float[Tensor, "batch query d_model"]:
+        """The weighted sums of all heads side by side, through W0."""
+        if self.stepwise(q):
             context = self.attend(q, k, v, mask)
         else:
             dropout = self.dropout if self.training else 0.0
-            context = F.scaled_dot_product_attention(q, k, v, mask, dropout, enable_gqa=q.size(1) != k.size(1))
+            context = F.scaled_dot_product_attention(
+                q, k, v, mask, dropout, scale=self.scale, enable_gqa=q.size(1) != k.size(1)
+            )
         return self.output(self.context(context).transpose(1, 2).flatten(2))
 
-    def stepwise(self, x: Tensor) -> bool:
-        """Each step on its own: when somebody looks, and on a CPU where it is the faster way for short rows."""
-        watched = self.scores.watched or self.weights.watched
-        return watched or (x.device.type == "cpu" and x.size(1) <= LONGEST_STEPWISE)
+    def stepwise(self, q: Float[Tensor, "batch head query d_head"]) -> bool:
+        """Each step on its own: when somebody looks, where scores are capped, and on a CPU where it is faster."""
+        watched = self.scores.watched or self.weights.watched or self.cap is not None
+        return watched or (q.device.type == "cpu" and q.size(2) <= LONGEST_STEPWISE)
 
     def attend(
         self,
         q: Float[Tensor, "batch head query d_head"],
-        k: Float[Tensor, "batch kv_head memory d_head"],
-        v: Float[Tensor, "batch kv_head memory d_head"],
-        mask: Float[Tensor, "batch 1 query memory"] | None,
+        k: Float[Tensor, "batch kv_head key d_head"],
+        v: Float[Tensor, "batch kv_head key d_head"],
+        mask: Float[Tensor, "#batch _ query key"] | None,
     ) -> Float[Tensor, "batch head query d_head"]:
-        """softmax(q k^T / sqrt(d_head) + mask) v, one named tensor at a time."""
-        if q.size(1) != k.size(1):
-            k, v = (each.repeat_interleave(q.size(1) // k.size(1), dim=1) for each in (k, v))
-        scores = (q * self.scale) @ k.transpose(-2, -1)
+        """softmax(q k^T x scale + mask) v, one named tensor at a time."""
+        sharing = (*k.shape[:2], -1)  # heads that share keys one below the other: keys and values are not copied
+        scores = (q * self.scale).reshape(*sharing, self.d_head) @ k.transpose(-2, -1)
+        scores = softcap(scores.view(*q.shape[:3], -1), self.cap)
         scores = self.scores(scores if mask is None else scores + mask)
-        weights = self.weights(scores.softmax(-1))
-        return F.dropout(weights, self.dropout, self.training) @ v
+        weights = F.dropout(self.weights(scores.softmax(-1)), self.dropout, self.training)
+        return (weights.reshape(*sharing, k.size(2)) @ v).view(q.shape)
 
     def split(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch head seq d_head"]:
         """The heads side by side become an axis of their own."""
         return x.view(*x.shape[:-1], -1, self.d_head).transpose(1, 2)
+
+
+def softcap(x: Tensor, cap: float | None) -> Tensor:
+    """cap x tanh(x / cap) (Gemma 2, section 2); x itself without a cap."""
+    return x if cap is None else cap * torch.tanh(x / cap)

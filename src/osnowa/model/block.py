@@ -8,19 +8,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from osnowa.model.attention import Attention
+from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
-from osnowa.model.feed_forward import FEED_FORWARDS
+from osnowa.model.feed_forward import build_feed_forward
 from osnowa.model.norm import build_norm
-from osnowa.model.position import Rotate, stand_still
+from osnowa.model.position import Rotate
 from osnowa.model.tap import Tap
 
 
 class Residual(nn.Module):
-    """Add & Norm: norm_after(x + f(norm_in(x))); the norm that the placement does not use is the identity."""
+    """Add & Norm: norm_after(x + norm_out(f(norm_in(x)))); norms that the placement does not use are the identity."""
 
     def __init__(self, config: ModelConfig, norm_in: bool = True) -> None:
         super().__init__()
-        self.norm_in = build_norm(config, config.norm_placement == "pre" and norm_in)
+        self.norm_in = build_norm(config, config.norm_placement != "post" and norm_in)
+        self.norm_out = build_norm(config, config.norm_placement == "sandwich")
         self.norm_after = build_norm(config, config.norm_placement == "post")
         self.dropout = nn.Dropout(config.dropout)
         self.added = Tap("batch seq d_model")
@@ -28,7 +30,7 @@ class Residual(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch seq d_model"], sublayer: Callable[[Tensor], Tensor]
     ) -> Float[Tensor, "batch seq d_model"]:
-        return self.norm_after(self.added(x + self.dropout(sublayer(self.norm_in(x)))))
+        return self.norm_after(self.added(x + self.dropout(self.norm_out(sublayer(self.norm_in(x))))))
 
 
 class Block(nn.Module):
@@ -39,17 +41,20 @@ class Block(nn.Module):
         self.attention, self.attention_residual = Attention(config), Residual(config, norm_in)
         if cross:
             self.cross_attention, self.cross_residual = Attention(config), Residual(config)
-        self.feed_forward, self.feed_forward_residual = FEED_FORWARDS[config.feed_forward](config), Residual(config)
+        self.feed_forward, self.feed_forward_residual = build_feed_forward(config), Residual(config)
 
     def forward(
         self,
         x: Float[Tensor, "batch seq d_model"],
-        mask: Float[Tensor, "batch 1 seq seq"] | None,
+        mask: Float[Tensor, "#batch _ seq key"] | None,
         rotate: Rotate,
         memory: Float[Tensor, "batch memory d_model"] | None = None,
         memory_mask: Float[Tensor, "batch 1 seq memory"] | None = None,
+        cache: tuple[LayerCache | None, LayerCache | None] = (None, None),
     ) -> Float[Tensor, "batch seq d_model"]:
-        x = self.attention_residual(x, lambda h: self.attention(h, h, mask, rotate))
+        """`cache`: what self-attention and cross-attention remember."""
+        own, across = cache
+        x = self.attention_residual(x, lambda h: self.attention(h, h, mask, rotate, own))
         if memory is not None:
-            x = self.cross_residual(x, lambda h: self.cross_attention(h, memory, memory_mask, stand_still))
+            x = self.cross_residual(x, lambda h: self.cross_attention.look_across(h, memory, memory_mask, across))
         return self.feed_forward_residual(x, self.feed_forward)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from osnowa.model.attention import softcap
 from osnowa.model.config import ModelConfig
 from osnowa.model.feed_forward import ACTIVATIONS
 from osnowa.model.norm import build_norm
@@ -33,10 +34,13 @@ class LanguageModelHead(nn.Module):
         self.projection = nn.Linear(config.d_model, config.vocab_size, bias=config.head_bias)
         if config.tie_embeddings:
             self.projection.weight = token.weight
+        self.scale, self.cap = config.logit_scale, config.logit_softcap
         self.logits = Tap("batch seq vocab")
 
     def forward(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch vocab"]:
-        return self.logits(self.projection(self.transform(hidden)))
+        hidden = self.transform(hidden)
+        logits = self.projection(hidden if self.scale == 1.0 else hidden * self.scale)
+        return self.logits(softcap(logits, self.cap))
 
 
 class NextSentenceHead(nn.Module):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from osnowa.model.norm import RMSNorm
 from osnowa.model.transformer import Transformer
 
 # A pre-norm model adds to its input: normalised embeddings of full size drown what the blocks say. With 1 this shape
@@ -22,18 +23,20 @@ def initialise(model: Transformer, seed: int) -> None:
     """Normal(0, 0.02) matrices cut off at two deviations, norms 1, biases 0; the input norm of a pre-norm model 0.1.
 
     Matrices that write into the residual stream of a pre-norm model are divided by sqrt(2 x layers) (Radford et al.
-    2019, section 2.3). A parameter's numbers depend on (seed, name, shape) alone, so adding a head moves nothing else.
+    2019, section 2.3); a norm that multiplies by 1 + weight begins with weight 0. A parameter's numbers depend on (seed, name, shape) alone, so adding a head moves nothing else.
     """
-    layers = model.config.encoder_layers + model.config.decoder_layers
-    shrink = 1 / math.sqrt(2 * layers) if model.config.norm_placement == "pre" else 1.0
+    config = model.config
+    layers = max(config.encoder_layers, config.decoder_layers)
+    shrink = 1.0 if config.norm_placement == "post" else 1 / math.sqrt(2 * layers)
     for name, parameter, module in named_with_module(model):
-        if isinstance(module, nn.LayerNorm | nn.RMSNorm):
+        if isinstance(module, nn.LayerNorm | RMSNorm):
             quiet = ".input_norm." in name and model.config.norm_placement == "pre"
-            parameter.fill_(0.0 if name.endswith("bias") else QUIET_INPUT if quiet else 1.0)
+            factor = (QUIET_INPUT if quiet else 1.0) - (1.0 if isinstance(module, RMSNorm) and module.offset else 0.0)
+            parameter.fill_(0.0 if name.endswith("bias") else factor)
         elif name.endswith("bias"):
             parameter.zero_()
         else:
-            writes = name.endswith(("attention.output.weight", "feed_forward.down.weight"))
+            writes = name.endswith(("attention.output.weight", "feed_forward.down.weight", "feed_forward.down"))
             deviation = STANDARD_DEVIATION * (shrink if writes else 1.0)
             nn.init.trunc_normal_(
                 parameter, std=deviation, a=-2 * deviation, b=2 * deviation, generator=generator(seed, name)

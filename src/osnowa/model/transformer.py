@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from osnowa.model.ahead import Ahead
 from osnowa.model.block import Block
+from osnowa.model.cache import Cache
 from osnowa.model.config import ModelConfig
+from osnowa.model.feed_forward import Experts, balance_loss
 from osnowa.model.head import LanguageModelHead, NextSentenceHead
 from osnowa.model.mask import Layout, additive, visible
 from osnowa.model.norm import build_norm
-from osnowa.model.position import POSITIONS
+from osnowa.model.position import POSITIONS, Rotation
 from osnowa.model.tap import Tap
 
 
@@ -20,13 +23,15 @@ class Embedding(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.token = nn.Embedding(config.vocab_size, config.d_model)
+        self.token, self.scale = nn.Embedding(config.vocab_size, config.d_model), config.embedding_scale
         self.segment = nn.Embedding(config.num_segments, config.d_model) if config.num_segments else None
 
     def forward(
         self, tokens: Int[Tensor, "batch seq"], segments: Int[Tensor, "batch seq"] | None = None
     ) -> Float[Tensor, "batch seq d_model"]:
         x: Tensor = self.token(tokens)
+        if self.scale != 1.0:
+            x = x * self.scale
         if self.segment is None:
             return x
         return x + self.segment(torch.zeros_like(tokens) if segments is None else segments)
@@ -38,14 +43,14 @@ class Stack(nn.Module):
     def __init__(self, config: ModelConfig, num_layers: int, causal: bool, cross: bool = False) -> None:
         super().__init__()
         self.causal, self.windows = causal, config.windows
-        self.position = POSITIONS[config.position](config)
+        self.position = POSITIONS[config.position](config, causal)
         self.embedded = Tap("batch seq d_model")
         self.input_norm = build_norm(config, config.input_norm)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(
             Block(config, cross, norm_in=config.first_norm or layer > 0) for layer in range(num_layers)
         )
-        self.final_norm = build_norm(config, config.norm_placement == "pre")
+        self.final_norm = build_norm(config, config.norm_placement != "post")
 
     def forward(
         self,
@@ -53,15 +58,35 @@ class Stack(nn.Module):
         layout: Layout,
         memory: Float[Tensor, "batch memory d_model"] | None = None,
         memory_layout: Layout | None = None,
+        cache: Cache | None = None,
     ) -> Float[Tensor, "batch seq d_model"]:
-        masks = {w: additive(visible(layout, layout, self.causal, w), x.dtype) for w in set(self.windows)}
-        memory_mask = None if memory_layout is None else additive(visible(layout, memory_layout), x.dtype)
-        rotations = self.position.rotations(layout.positions, x.dtype)
+        """`x` are the tokens after those that `cache` remembers."""
+        masks, memory_mask, rotations = self.surroundings(x, layout, memory_layout, cache)
         x = self.dropout(self.input_norm(self.embedded(self.position.embed(x, layout.positions))))
         for i, block in enumerate(self.blocks):
             mask, rotate = masks[self.windows[i % len(self.windows)]], rotations[i % len(rotations)]
-            x = block(x, mask, rotate, memory, memory_mask)
+            own = None if cache is None else cache.layer(i)
+            across = None if cache is None or memory is None else cache.memory_layer(i, memory.size(1))
+            x = block(x, mask, rotate, memory, memory_mask, (own, across))
         return self.final_norm(x)
+
+    def surroundings(
+        self, x: Tensor, layout: Layout, memory_layout: Layout | None, cache: Cache | None
+    ) -> tuple[dict[int | None, Tensor | None], Tensor | None, list[Rotation]]:
+        """The mask of each window, the mask across to the memory, and how layers turn queries and keys."""
+        keys = layout if cache is None else cache.extend(layout)
+        if cache is not None and cache.planned is not None and x.size(1) == 1:
+            if cache.ahead is None:
+                cache.ahead = Ahead(cache.planned, self.position, self.windows, x.dtype)
+                if memory_layout is not None and not bool(memory_layout.document_ids.all()):
+                    cache.memory_mask = additive(visible(layout, memory_layout), x.dtype)
+            stop = cache.length
+            masks = {window: cache.ahead.mask(window, stop) for window in cache.ahead.near}
+            return masks, cache.memory_mask, cache.ahead.rotations(stop - 1)
+        bias = self.position.bias(layout.positions, keys.positions)
+        full = {w: additive(visible(layout, keys, self.causal, w), x.dtype, bias) for w in set(self.windows)}
+        memory_mask = None if memory_layout is None else additive(visible(layout, memory_layout), x.dtype)
+        return dict(full), memory_mask, self.position.rotations(layout.positions, x.dtype)
 
 
 class Transformer(nn.Module):
@@ -89,9 +114,22 @@ class Transformer(nn.Module):
         layout: Layout,
         memory: Float[Tensor, "batch memory d_model"] | None = None,
         memory_layout: Layout | None = None,
+        cache: Cache | None = None,
     ) -> Float[Tensor, "batch seq d_model"]:
-        """The decoder's hidden vectors, looking across to `memory` where there is an encoder."""
-        return self.decoder(self.embedding(tokens), layout, memory, memory_layout)
+        """The decoder's hidden vectors, looking across to `memory` where there is an encoder.
+
+        With a `cache` the tokens are those after the ones that it remembers, and it remembers these, too.
+        """
+        return self.decoder(self.embedding(tokens), layout, memory, memory_layout, cache)
+
+    def balance_loss(self, real: Bool[Tensor, "batch seq"]) -> Float[Tensor, ""] | None:
+        """How unequally busy the experts were in the last forward; None without experts. `real` is False at padding."""
+        experts = [each for each in self.modules() if isinstance(each, Experts)]
+        routed = [each.routed for each in experts if each.routed is not None]
+        if not routed:
+            return None
+        counted = real.flatten().to(routed[0].dtype).repeat(len(routed))
+        return balance_loss(torch.cat(routed), experts[0].chosen, counted)
 
     def parameter_count(self) -> int:
         """Numbers that are trained; a tied matrix counts once."""

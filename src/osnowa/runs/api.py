@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from osnowa.runs.prepare import Prepared
 from osnowa.runs.pretrain import Run
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.report import write_report
+from osnowa.runs.show_rows import show_rows
 from osnowa.runs.verify import verify
 
 __all__ = ["Model", "Run", "doctor", "load", "prepare", "pretrain", "report", "verify"]
@@ -34,6 +36,8 @@ def recipe_of(
     seed: int | None = None,
     device: str | None = None,
     tokenizer: str | Path | None = None,
+    source_column: str | None = None,
+    target_column: str | None = None,
     recipe: str | Path | None = None,
     settings: Settings | None = None,
     overrides: Iterable[str] = (),
@@ -52,6 +56,8 @@ def recipe_of(
         ("run", "seed", seed),
         ("run", "device", device),
         ("run", "tokenizer", None if tokenizer is None else str(tokenizer)),
+        ("corpus", "source_column", source_column),
+        ("corpus", "target_column", target_column),
     ):
         if value is not None:
             values.setdefault(section, {})[key] = value
@@ -74,8 +80,8 @@ def pretrain(
 ) -> Run:
     """Raw text to a base model in the run folder `out`; the same call again goes on, or says that it is finished.
 
-    `words` are those of `recipe_of`: preset, size, objective, minutes, steps, tokens, seed, device, tokenizer, recipe,
-    settings={"training": {"batch_rows": 32}}.
+    `words` are those of `recipe_of`: preset, size, objective, minutes, steps, tokens, seed, device, tokenizer,
+    source_column, target_column, recipe, settings={"training": {"batch_rows": 32}}.
 
     Raises:
         OsnowaError: with the place, what is wrong and what to do.
@@ -85,13 +91,17 @@ def pretrain(
     )
 
 
-def prepare(text: Sequence[str | Path] | str | Path, out: str | Path, **words: Any) -> Prepared:
+def prepare(text: Sequence[str | Path] | str | Path, out: str | Path, *, show: int = 0, **words: Any) -> Prepared:
     """The data half of `pretrain`: a prepared corpus in the folder `out`, which `pretrain` takes as its text.
+
+    `show`: so many rows, decoded, are its `samples`: what goes in and what must come out.
 
     Raises:
         OsnowaError
     """
-    return _prepare.prepare_into(_inputs(text), Path(out), recipe_of(**words))
+    recipe = recipe_of(**words)
+    prepared = _prepare.prepare_into(_inputs(text), Path(out), recipe)
+    return replace(prepared, samples=tuple(show_rows(prepared, recipe, show)))
 
 
 def doctor(text: Sequence[str | Path] | str | Path, **words: Any) -> Examination:

@@ -12,24 +12,19 @@ import torch
 
 from osnowa import files
 from osnowa.corpus import Progress
-from osnowa.data import RowSequence
+from osnowa.objective.words import words_of
+from osnowa.runs.advice import Advice, advise
 from osnowa.runs.given_text import check_asked, prepared_text
 from osnowa.runs.machine import Machine, set_up
+from osnowa.runs.memory import estimate, memory_in_words
 from osnowa.runs.prepare import Prepared, given_tokenizer, open_prepared, prepare
-from osnowa.runs.preset_table import count_parameters, flops_per_token
 from osnowa.runs.recipe import Recipe
+from osnowa.runs.rows import objective_of, sequence_of
+from osnowa.runs.suggestion import in_words, suggest
+from osnowa.runs.work import count_parameters, flops_per_token
 
 _UTILISATION = 0.35  # share of the matrix-product peak that training reaches with small models (0.3 to 0.6 measured)
 _PEAK_SIZE, _PEAK_SECONDS = 1024, 0.3
-
-
-@dataclass(frozen=True)
-class Advice:
-    """Something to know before training: what, and the line or figures that show it."""
-
-    code: str
-    message: str
-    evidence: Any = None
 
 
 @dataclass(frozen=True)
@@ -69,33 +64,29 @@ def doctor(
 def examine(prepared: Prepared, recipe: Recipe, machine: Machine | None = None) -> Examination:
     """Figures and advice for a prepared corpus and a recipe."""
     figures = measure(prepared, recipe, machine or set_up(recipe))
-    return Examination(describe(figures), advise(prepared, recipe, figures), figures)
+    return Examination(describe(figures, recipe), advise(prepared, recipe, figures), figures)
 
 
 def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, Any]:
     """Every number that the description and the advice use."""
     store, tokenizer, ledger = prepared.store, prepared.tokenizer, prepared.ledger
-    rows = RowSequence(
-        store.train,
-        recipe.objective.shape,
-        recipe.data.row_length,
-        recipe.run.seed,
-        cls=tokenizer.cls,
-        sep=tokenizer.sep,
-        pad=tokenizer.pad,
+    rows = sequence_of(
+        recipe, tokenizer, store.train, objective_of(recipe, tokenizer, recipe.run.seed), recipe.run.seed
     )
-    account = rows.accounting()
+    account, places = rows.accounting(), recipe.data.row_length if rows.room is None else rows.room.places
     shown = account.trained + account.special
     sentence_lengths = np.diff(store.train.sentences)
     document_tokens = np.diff(np.asarray(store.train.sentences)[np.asarray(store.train.documents)])
     config = recipe.model.changed(vocab_size=tokenizer.vocab_size)
-    speed = expected_speed(flops_per_token(config, recipe.objective.mask_share, recipe.data.row_length), machine)
+    useful = _UTILISATION * matrix_peak(machine)
+    speed = useful / flops_per_token(config, recipe.objective, recipe.data.row_length)
     per_row = shown / max(1, account.rows)
     parameters = count_parameters(config)
     tokens = training_tokens(recipe, speed, per_row)
     return {
         "sources": [describe_source(source) for source in ledger["sources"]],
         "num_sources": ledger["num_sources"],
+        "unit": ledger.get("unit", "documents"),
         "documents": ledger["documents"],
         "bytes": ledger["bytes"],
         "languages": ledger["languages"],
@@ -110,12 +101,16 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
         if len(document_tokens)
         else 0.0,
         "rows": account.rows,
-        "padding_share": account.padded / max(1, account.rows * recipe.data.row_length),
+        "padding_share": account.padded / max(1, account.rows * places),
         "pairs": account.is_next + account.not_next,
         "samples": account.is_next + account.not_next + account.not_asked,
         "parameters": parameters,
         "tokens_per_second": speed,
         "seconds_per_epoch": shown / speed,
+        "memory": estimate(
+            recipe.changed({"model": {"vocab_size": tokenizer.vocab_size}}), machine, store.train
+        ).as_dict(),
+        "advice": suggest(recipe, tokenizer.vocab_size, ledger["bytes"]["train"], shown, useful),
         "run_tokens": tokens,
         "epochs": tokens / max(1, shown),
     }
@@ -126,8 +121,8 @@ def describe_source(source: Mapping[str, Any]) -> dict[str, Any]:
     return {key: source[key] for key in ("name", "format", "bytes", "encoding", "document", "because", "notes")}
 
 
-def expected_speed(flops: int, machine: Machine) -> float:
-    """Tokens per second, from a matrix-product peak measured now."""
+def matrix_peak(machine: Machine) -> float:
+    """Operations per second of a large matrix product, measured now."""
     left = torch.randn(_PEAK_SIZE, _PEAK_SIZE, device=machine.device).to(machine.dtype)
     left @ left
     done, began = 0, time.monotonic()
@@ -136,8 +131,7 @@ def expected_speed(flops: int, machine: Machine) -> float:
         if machine.device.type == "cuda":
             torch.cuda.synchronize()
         done += 1
-    peak = done * 2 * _PEAK_SIZE**3 / (time.monotonic() - began)
-    return _UTILISATION * peak / flops
+    return done * 2 * _PEAK_SIZE**3 / (time.monotonic() - began)
 
 
 def training_tokens(recipe: Recipe, speed: float, tokens_per_row: float) -> float:
@@ -151,9 +145,10 @@ def training_tokens(recipe: Recipe, speed: float, tokens_per_row: float) -> floa
     return 60 * training.minutes * speed
 
 
-def describe(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
+def describe(figures: dict[str, Any], recipe: Recipe) -> dict[str, list[tuple[str, str]]]:
     """The figures in words, by section."""
-    documents, sizes = figures["documents"], figures["bytes"]
+    documents, sizes, unit = figures["documents"], figures["bytes"], figures["unit"]
+    title = unit.capitalize()
     sections: dict[str, list[tuple[str, str]]] = {"Sources": []}
     for source in figures["sources"][:20]:
         sections["Sources"].append((source["name"], f"{source['encoding']}; {source['because'] or source['document']}"))
@@ -161,19 +156,19 @@ def describe(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     more = figures["num_sources"] - 20
     if more > 0:
         sections["Sources"].append(("...", f"and {more} more"))
-    sections["Documents"] = [("read", f"{documents['in']:,} documents, {sizes['in']:,} bytes")]
-    sections["Documents"] += [
-        (f"dropped: {rule}", f"{number:,} documents, {sizes['dropped'].get(rule, 0):,} bytes")
+    sections[title] = [("read", f"{documents['in']:,} {unit}, {sizes['in']:,} bytes")]
+    sections[title] += [
+        (f"dropped: {rule}", f"{number:,} {unit}, {sizes['dropped'].get(rule, 0):,} bytes")
         for rule, number in documents["dropped"].items()
     ]
-    sections["Documents"] += [(f"cleaned: {rule}", f"{number:,} bytes") for rule, number in sizes["removed"].items()]
-    sections["Documents"] += [
+    sections[title] += [(f"cleaned: {rule}", f"{number:,} bytes") for rule, number in sizes["removed"].items()]
+    sections[title] += [
         ("kept", f"{documents['train']:,} to train on, {documents['held_out']:,} held out"),
         (
-            "languages",
-            ", ".join(f"{name} {value['documents']:,}" for name, value in list(figures["languages"].items())[:8]),
+            "languages of the targets" if unit == "pairs" else "languages",
+            ", ".join(f"{name} {number:,}" for name, number in _most(figures["languages"])[:8]),
         ),
-        ("largest document", f"{figures['largest_document_share']:.1%} of the tokens"),
+        (f"largest {unit.removesuffix('s')}", f"{figures['largest_document_share']:.1%} of the tokens"),
     ]
     sections["Tokens"] = [
         ("vocabulary", f"{figures['vocab_size']:,}"),
@@ -186,88 +181,28 @@ def describe(figures: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
         )
     sections["Rows"] = [
         ("rows per epoch", f"{figures['rows']:,}, {figures['padding_share']:.1%} padding"),
-        (
-            "next-sentence pairs",
-            f"{figures['pairs']:,} of {figures['samples']:,} samples, half true, half from another document",
-        ),
     ]
+    if figures["unit"] == "pairs":
+        sections["Rows"].append(("pairs that fit a row", f"{figures['samples']:,} of {documents['train']:,}"))
+    if recipe.objective.asks_pairs:
+        halves = words_of(recipe.objective.name).pairs.halves
+        sections["Rows"].append(
+            (
+                f"{words_of(recipe.objective.name).pairs.tag} pairs",
+                f"{figures['pairs']:,} of {figures['samples']:,} samples, {halves}",
+            )
+        )
     sections["Training"] = [
         ("parameters", f"{figures['parameters']:,}"),
         ("speed, estimated", f"{figures['tokens_per_second']:,.0f} tokens/s"),
         ("one epoch, estimated", f"{figures['seconds_per_epoch'] / 60:,.1f} minutes"),
         ("the run, estimated", f"{figures['run_tokens']:,.0f} tokens, {figures['epochs']:.1f} epochs"),
+        ("memory at the peak, estimated", memory_in_words(figures["memory"])),
     ]
+    sections["Advice"] = [("", sentence) for sentence in in_words(figures["advice"])]
     return sections
 
 
-def advise(prepared: Prepared, recipe: Recipe, figures: dict[str, Any]) -> list[Advice]:
-    """What a user would want to know before the machine is busy."""
-    found = [Advice(each["code"], each["message"], each["evidence"]) for each in prepared.ledger.get("warnings", [])]
-    documents = figures["documents"]
-    copies = documents["dropped"].get("exact_duplicate", 0) + documents["dropped"].get("near_duplicate", 0)
-    if documents["in"] and copies / documents["in"] > 0.2:
-        found.append(
-            Advice(
-                "duplicates",
-                f"{copies / documents['in']:.0%} of the documents were copies of others",
-                f"{copies:,} of {documents['in']:,}",
-            )
-        )
-    for language, row in figures["fertility"].items():
-        if row["unknown_share"] > 0.01:
-            found.append(
-                Advice(
-                    "unknown",
-                    f"{row['unknown_share']:.1%} of the {language} tokens are unknown to the vocabulary",
-                    "raise --tokenizer.vocab_size or --tokenizer.coverage",
-                )
-            )
-    if figures["largest_document_share"] > 0.5 and recipe.objective.shape == "pair":
-        found.append(
-            Advice(
-                "one-document",
-                "one document holds more than half of the text, so few random next sentences can be drawn",
-                f"{figures['largest_document_share']:.0%}; cut it with --corpus.document=run",
-            )
-        )
-    if recipe.objective.shape == "pair" and figures["pairs"] < 0.5 * figures["samples"]:
-        found.append(
-            Advice(
-                "few-pairs",
-                "most samples are too short to part into two sentences, so next-sentence is rarely asked",
-                f"{figures['pairs']:,} of {figures['samples']:,}",
-            )
-        )
-    if figures["held_out_tokens"] < 5_000:
-        found.append(
-            Advice(
-                "held-out",
-                "the held-out text is small, so its figures will be rough",
-                f"{figures['held_out_tokens']:,} tokens; raise --corpus.held_out",
-            )
-        )
-    if figures["epochs"] > 40:
-        found.append(
-            Advice(
-                "repeats",
-                "the run would show the same text very often; the model may learn it by heart",
-                f"{figures['epochs']:.0f} epochs",
-            )
-        )
-    if recipe.model.position == "learned" and figures["run_tokens"] < 50e6:
-        found.append(
-            Advice(
-                "plateau",
-                "learned positions need a long training: in runs this short the model learns word frequencies only",
-                "the encoder presets (rotary positions) learn within minutes",
-            )
-        )
-    if figures["run_tokens"] < figures["parameters"] / 10:
-        found.append(
-            Advice(
-                "large-model",
-                "the model is large for so few tokens",
-                f"{figures['parameters']:,} parameters, {figures['run_tokens']:,.0f} tokens",
-            )
-        )
-    return found
+def _most(languages: dict[str, dict[str, int]]) -> list[tuple[str, int]]:
+    """Languages with their documents, the most frequent first."""
+    return sorted(((name, value["documents"]) for name, value in languages.items()), key=lambda each: -each[1])

@@ -6,7 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from osnowa import __version__
-from osnowa.runs.workshop import HELD_OUT_MASK_SHARE, Workshop
+from osnowa.exchange import choose_family, notes_before_training
+from osnowa.runs.work import flops_per_token
+from osnowa.runs.workshop import Workshop
+from osnowa.tokenizer import Tokenizer
 from osnowa.train.budget import StepPlan
 from osnowa.train.evaluation import HeldOutResult
 from osnowa.train.loop import Trainer
@@ -26,15 +29,19 @@ def run_facts(
             "preset": recipe.run.preset,
             "parameters": trainer.model.parameter_count(),
             **recipe.values()["model"],
+            "topology": recipe.model.topology,
+            "flops_per_token": flops_per_token(recipe.model, recipe.objective, recipe.data.row_length),
         },
         "corpus": prepared.ledger,
         "tokenizer": {
             "kind": prepared.tokenizer.kind,
             "vocab_size": prepared.tokenizer.vocab_size,
+            "mask_token": mask_token(prepared.tokenizer),
             **prepared.fertility,
         },
         "rows": row_account(workshop),
-        "objective": {**recipe.values()["objective"], "held_out_mask_share": HELD_OUT_MASK_SHARE},
+        "objective": objective_facts(workshop),
+        "export": export_facts(workshop),
         "baselines": {
             "most_frequent_token": prepared.tokenizer.token(baselines.most_frequent_token),
             "most_frequent_share": baselines.most_frequent_share,
@@ -58,11 +65,33 @@ def run_facts(
     }
 
 
+def objective_facts(workshop: Workshop) -> dict[str, Any]:
+    """What was asked; how much of held-out text is hidden only where tokens are hidden in their place."""
+    objective, share = workshop.recipe.objective, workshop.held_out_mask_share
+    held_out = {} if share is None else {"held_out_mask_share": share}
+    return {**workshop.recipe.values()["objective"], "question": objective.question, **held_out}
+
+
+def export_facts(workshop: Workshop) -> dict[str, Any]:
+    """What the model's folder is for other tools, and what it does not say."""
+    config = workshop.recipe.model
+    family, notes = choose_family(config), notes_before_training(config)
+    own = any(note.code == "own-format" for note in notes)
+    return {"class": family.class_name(config), "own_format": own, "notes": [note.message for note in notes]}
+
+
+def mask_token(tokenizer: Tokenizer) -> str | None:
+    """How the mask is written in a text; None where there is none."""
+    index = tokenizer.specials.get("mask")
+    return None if index is None else tokenizer.token(index)
+
+
 def row_account(workshop: Workshop) -> dict[str, int]:
     """Where the places of an epoch's rows go: tokens of the text, special tokens, padding; nothing is dropped."""
     account, num_tokens = workshop.account, workshop.prepared.store.train.num_tokens
     return {
         "row_length": workshop.recipe.data.row_length,
+        "places_per_row": workshop.rows.row_length if workshop.rows.room is None else workshop.rows.room.places,
         "rows": account.rows,
         "trained_tokens": account.trained,
         "special_tokens": account.special,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +13,19 @@ from torch import Tensor
 from osnowa.errors import DataError, InputMissingError, SettingsError
 from osnowa.exchange import read_folder
 from osnowa.files import nearest_parent
-from osnowa.generate import FillResult, NextSentenceResult, fill, next_sentence
+from osnowa.generate import (
+    FillResult,
+    Frame,
+    GenerateResult,
+    GenerationConfig,
+    NextSentenceResult,
+    embed,
+    fill,
+    generate,
+    lay_out,
+    next_sentence,
+    stream,
+)
 from osnowa.model import Layout, ModelConfig, Transformer
 from osnowa.tokenizer import Tokenizer
 
@@ -23,6 +37,7 @@ class Model:
     transformer: Transformer
     tokenizer: Tokenizer
     folder: Path
+    frame: Frame | None = None  # the ids around texts, where they are not those that the tokenizer tells
     masked_head: bool = True  # False: the folder had none, so [MASK] can't be filled
     notes: tuple[str, ...] = ()  # what was left out or converted when the folder was read
 
@@ -31,9 +46,54 @@ class Model:
         return self.transformer.config
 
     @torch.inference_mode()
-    def logits(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:
-        """[batch, seq, vocab] for ids [batch, seq]; `segments` 0/1 where the model has segment embeddings."""
-        return self.transformer.head(self.transformer.encode(tokens, Layout.plain(tokens), segments))
+    def logits(self, tokens: Tensor, segments: Tensor | None = None, target: Tensor | None = None) -> Tensor:
+        """[batch, seq, vocab] for ids [batch, seq]; `segments` 0/1 where the model has segment embeddings.
+
+        A decoder's logits at a place are those of the next token. An encoder-decoder reads `tokens` and gives logits
+        for `target` [batch, seq], the ids that its decoder is shown.
+
+        Raises:
+            SettingsError: a target without an encoder-decoder, or the other way round.
+        """
+        model, topology = self.transformer, self.config.topology
+        if (target is not None) != (topology == "encoder-decoder"):
+            what = "needs target=, the ids for its decoder" if target is None else "takes no target="
+            instead = "give the target's ids" if target is None else "give tokens alone"
+            raise SettingsError("logits", f"a model of topology {topology} {what}", instead)
+        layout = Layout.plain(tokens)
+        if topology == "decoder":
+            return model.head(model.decode(tokens, layout))
+        hidden = model.encode(tokens, layout, segments)
+        if target is not None:
+            hidden = model.decode(target, Layout.plain(target), hidden, layout)
+        return model.head(hidden)
+
+    def generate(self, text: str, *, prefix: bool = False, **settings: Any) -> GenerateResult:
+        """What follows `text`, or for an encoder-decoder what it becomes.
+
+        `settings` are those of `osnowa.generate.GenerationConfig`: max_tokens, temperature, top_k, top_p, min_p,
+        repetition_penalty, stop, beams, length_penalty, seed. `prefix`: the decoder was trained to see its prompt in
+        both directions.
+
+        Raises:
+            SettingsError: a wrong setting, or an encoder.
+            DataError: more tokens than the model has positions.
+        """
+        config = GenerationConfig.read("generate", settings)
+        (found,) = generate(self.transformer, self.tokenizer, [text], config, prefix=prefix, frame=self.frame)
+        return found
+
+    def generate_batch(self, texts: Sequence[str], *, prefix: bool = False, **settings: Any) -> list[GenerateResult]:
+        """`generate` for several texts side by side: each as if it were alone, but for its draws."""
+        config = GenerationConfig.read("generate", settings)
+        return generate(self.transformer, self.tokenizer, texts, config, prefix=prefix, frame=self.frame)
+
+    def stream(
+        self, text: str | Sequence[int], *, prefix: bool = False, **settings: Any
+    ) -> Generator[str, None, GenerateResult]:
+        """`generate`, piece by piece; the generator returns the whole. Ids instead of a text are taken as they are."""
+        config = GenerationConfig.read("generate", settings)
+        return stream(self.transformer, self.tokenizer, text, config, prefix=prefix, frame=self.frame)
 
     def fill(self, text: str, top_k: int = 5) -> FillResult:
         """The best tokens for each [MASK]; see `osnowa.generate.fill`."""
@@ -46,6 +106,10 @@ class Model:
     def next_sentence(self, first: str, second: str) -> NextSentenceResult:
         """Whether `second` follows `first`; see `osnowa.generate.next_sentence`."""
         return next_sentence(self.transformer, self.tokenizer, first, second)
+
+    def embed(self, texts: Sequence[str]) -> Tensor:
+        """[texts, d_model], each of length 1; see `osnowa.generate.embed`."""
+        return embed(self.transformer, self.tokenizer, texts)
 
 
 def find_model_folder(path: Path) -> Path:
@@ -80,5 +144,8 @@ def load(path: str | Path, device: str = "cpu") -> Model:
     transformer.load_state_dict(
         imported.weights, strict=False
     )  # names and shapes were checked; a tied matrix is absent
+    transformer = transformer.to(device).eval()
+    lay_out(transformer)
+    frame = Frame.of(imported.tokenizer, imported.config, imported.ids.start)
     notes = tuple(note.message for note in imported.notes)
-    return Model(transformer.to(device).eval(), imported.tokenizer, folder, imported.masked_head, notes)
+    return Model(transformer, imported.tokenizer, folder, frame, imported.masked_head, notes)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from osnowa import files
 from osnowa.corpus import Corpus, Progress, collect, fingerprint_collected
@@ -23,12 +23,15 @@ from osnowa.runs.given_text import (
     refuse_prepared,
 )
 from osnowa.runs.recipe import Recipe
+from osnowa.runs.rows import required_tokens
 from osnowa.tokenizer import Tokenizer, fertility, train
+
+if TYPE_CHECKING:
+    from osnowa.runs.show_rows import ShownRow
 
 DATA_VERSION = 1  # part of the key: raised when the same text and settings would give other tokens
 _FERTILITY_CHARACTERS = 200_000
 _SAMPLE_CHARACTERS = 64_000_000  # text a vocabulary is learned from: more changes few pieces, and costs memory
-ENCODER_TOKENS = ("pad", "cls", "sep", "mask", "unk")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Prepared:
     tokenizer: Tokenizer
     ledger: dict[str, Any]
     fertility: dict[str, Any]
+    samples: tuple[ShownRow, ...] = ()  # rows as training would show them, where they were asked for
 
 
 def prepare(
@@ -58,11 +62,12 @@ def prepare(
     Raises:
         OsnowaError: `out` is as it was.
     """
+    check_pairs(recipe)
     workers = num_workers or len(os.sched_getaffinity(0))
     files.make_folder(workspace)  # what a killed call left there is taken up again
     corpus = collect(inputs, recipe.corpus, workspace / "corpus", num_workers=workers, progress=progress)
     learned = tokenizer or learn_tokenizer(corpus, recipe, progress)
-    learned.require(ENCODER_TOKENS)
+    learned.require(required_tokens(recipe.objective))
     ledger = corpus.ledger.as_dict()
     figures = fertility(learned, sample_by_language(corpus)).as_dict()
     notes = {"fertility": figures, "notes": list(learned.notes)}
@@ -105,6 +110,16 @@ def open_prepared(folder: Path) -> Prepared:
     )
 
 
+def check_pairs(recipe: Recipe) -> None:
+    """Raises SettingsError when the objective needs pairs and the text is not read as such."""
+    if recipe.objective.name == "translation" and not recipe.corpus.pairs:
+        raise SettingsError(
+            "objective.name = translation",
+            "needs pairs of a source and its target",
+            "name their columns: --source-column NAME --target-column NAME (1 and 2 where no row names them)",
+        )
+
+
 def learn_tokenizer(corpus: Corpus, recipe: Recipe, progress: Callable[[Progress], None]) -> Tokenizer:
     """A tokenizer from the training documents."""
     progress(Progress("tokenizer", 0, 1, "vocabularies"))
@@ -115,14 +130,17 @@ def learn_tokenizer(corpus: Corpus, recipe: Recipe, progress: Callable[[Progress
 
 
 def sample_by_language(corpus: Corpus) -> Iterator[tuple[str, str]]:
-    """(language, text) of the first documents of each part, a bounded amount of text."""
+    """(language, text) of the first documents of each part, a bounded amount of text; of pairs both sides by themselves."""
     left = _FERTILITY_CHARACTERS
     for part in range(corpus.num_parts):
         for document in corpus.documents(part):
             if left <= 0:
                 return
             left -= len(document.text)
-            yield document.language, document.text
+            if document.pair:
+                yield from zip(("source", "target"), document.pieces, strict=True)
+            else:
+                yield document.language, document.text
 
 
 def store_key(sources: Any, recipe: Recipe, tokenizer: Tokenizer) -> str:
@@ -180,7 +198,7 @@ def given_tokenizer(recipe: Recipe) -> Tokenizer | None:
         return None
     tokenizer = Tokenizer.from_file(Path(path))
     try:
-        tokenizer.require(ENCODER_TOKENS)
+        tokenizer.require(required_tokens(recipe.objective))
     except SettingsError as error:
         raise SettingsError(path, error.what, error.instead) from None
     return tokenizer

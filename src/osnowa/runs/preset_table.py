@@ -5,46 +5,74 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from osnowa.model import ModelConfig, Transformer
-from osnowa.runs.presets import PRESETS, Preset, resolve
+from osnowa.data.config import DataConfig
+from osnowa.exchange import choose_family, notes_before_training
+from osnowa.model import ModelConfig
+from osnowa.objective import ObjectiveConfig
+from osnowa.runs.presets import FAMILIES, Preset, resolve
 from osnowa.runs.recipe import SECTIONS
+from osnowa.runs.work import count_parameters, flops_per_token
 
 _BYTES_PER_PARAMETER = 18  # float32 master, two AdamW moments, a gradient, and a bf16 copy
 
 
 def preset_rows(names: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """One mapping for each preset (all of them, or those named).
+    """One mapping for each preset: all of them, or those named; the name of a family stands for all of its sizes.
 
     Raises:
         SettingsError: an unknown name.
     """
-    rows = []
-    for name in names or PRESETS:
-        preset = resolve(name)
-        config = ModelConfig.read("model", preset.sections["model"])
-        mask_share = float(preset.sections["objective"]["mask_share"])
-        parameters = count_parameters(config)
-        rows.append(
-            {
-                "name": preset.name,
-                "ancestor": preset.ancestor,
-                "topology": config.topology,
-                "layers": config.encoder_layers + config.decoder_layers,
-                "d_model": config.d_model,
-                "heads": config.num_heads,
-                "d_ff": config.d_ff,
-                "vocab_size": config.vocab_size,
-                "parameters": parameters,
-                "flops_per_token": flops_per_token(config, mask_share),
-                "training_bytes": parameters * _BYTES_PER_PARAMETER,
-                "difference": preset.changes,
-                "changes": changes(preset),
-                "note": preset.note,
-            }
-        )
-    return rows
+    return [preset_row(resolve(name)) for each in names or FAMILIES for name in members(each)]
+
+
+def members(name: str) -> list[str]:
+    """The presets of a family, or the one preset of that name."""
+    return [preset.name for preset in FAMILIES[name].presets] if name in FAMILIES else [name]
+
+
+def family_of(preset: str) -> str:
+    """The family that a preset is a size of."""
+    return next(name for name, family in FAMILIES.items() if any(each.name == preset for each in family.presets))
+
+
+def preset_row(preset: Preset) -> dict[str, Any]:
+    """What there is to say of a preset."""
+    sections = preset.sections
+    config = ModelConfig.read("model", sections["model"])
+    objective = ObjectiveConfig.read("objective", sections["objective"])
+    row_length = DataConfig.read("data", sections.get("data", {})).row_length
+    parameters = count_parameters(config)
+    return {
+        "name": preset.name,
+        "family": family_of(preset.name),
+        "ancestor": preset.ancestor,
+        "topology": config.topology,
+        "objective": objective.name,
+        "layers": config.encoder_layers + config.decoder_layers,
+        "d_model": config.d_model,
+        "heads": config.num_heads,
+        "d_ff": config.d_ff,
+        "vocab_size": config.vocab_size,
+        "row_length": row_length,
+        "parameters": parameters,
+        "flops_per_token": flops_per_token(config, objective, row_length),
+        "training_bytes": parameters * _BYTES_PER_PARAMETER,
+        "class": choose_family(config).class_name(config),
+        "own_format": any(note.code == "own-format" for note in notes_before_training(config)),
+        "difference": preset.changes,
+        "changes": changes(preset),
+        "note": preset.note,
+    }
+
+
+def family_rows() -> list[dict[str, Any]]:
+    """One mapping for each family: its sizes, and what its smallest published one is."""
+    found = []
+    for family in FAMILIES.values():
+        row = preset_row(resolve(family.name))
+        sizes = [each.name.removeprefix(f"{family.name}-") for each in family.presets]
+        found.append({**row, "name": family.name, "sizes": sizes, "published": family.published})
+    return found
 
 
 def changes(preset: Preset) -> dict[str, dict[str, tuple[Any, Any]]]:
@@ -60,24 +88,3 @@ def changes(preset: Preset) -> dict[str, dict[str, tuple[Any, Any]]]:
             if old != value:
                 found.setdefault(section, {})[key] = (old, value)
     return found
-
-
-def count_parameters(config: ModelConfig) -> int:
-    """Parameters of a model, without making it."""
-    with torch.device("meta"):
-        return Transformer(config).parameter_count()
-
-
-def flops_per_token(config: ModelConfig, asked_share: float, row_length: int = 128) -> int:
-    """Multiplications and additions of matrix products, forward and backward, per token of a row.
-
-    6 x (weights of the blocks' matrices) + 12 x layers x d_model x row length for the scores and sums of attention, and
-    the vocabulary head at the asked places only (Kaplan et al. 2020, section 2.1, with attention counted).
-    """
-    with torch.device("meta"):
-        model = Transformer(config)
-    matrices = sum(p.numel() for name, p in model.named_parameters() if ".blocks." in name and p.ndim == 2)
-    layers = config.encoder_layers + config.decoder_layers
-    attention = 12 * layers * config.num_heads * config.head_width * row_length
-    head = 6 * asked_share * config.d_model * (config.vocab_size + config.d_model * config.head_transform)
-    return round(6 * matrices + attention + head)

@@ -12,15 +12,19 @@ from osnowa.data import Place
 from osnowa.errors import InterruptedRun, OsnowaError, StoppedError, UsageError
 from osnowa.exchange import model_card, write_folder
 from osnowa.generate import fill
+from osnowa.objective import Target
+from osnowa.objective.words import words_of
 from osnowa.runs.facts import run_facts
 from osnowa.runs.given_text import prepared_text
+from osnowa.runs.memory import memory_in_words
 from osnowa.runs.model import Model, load
 from osnowa.runs.prepare import check_target
-from osnowa.runs.probes import as_masks, choose_probes
+from osnowa.runs.probes import as_masks, choose_probes, go_on
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.report import write_report
 from osnowa.runs.run_folder import RunFolder
 from osnowa.runs.signals import Interruption, listening
+from osnowa.runs.translations import score_pairs
 from osnowa.train import checkpoints
 from osnowa.train.budget import StepPlan, plan_for_minutes, plan_for_steps, plan_for_tokens
 from osnowa.train.evaluation import HeldOutResult
@@ -108,13 +112,15 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
         trainer.state = trainer.state.moved(Place(trainer.state.place.epoch + 1, 0))
         trainer.save(folder, workshop.identity)  # or a kill before the next checkpoint would undo the move
     step = trainer.state.step
-    with Monitor(folder, total_steps=plan.steps, quiet=quiet, resume_step=step, stream=stream) as monitor:
+    words = words_of(opened.recipe.objective.name)
+    with Monitor(folder, total_steps=plan.steps, quiet=quiet, resume_step=step, stream=stream, words=words) as monitor:
         for note in notes:
             monitor.event(step, note)
         asking = Asking(opened, trainer, monitor)
         if step == 0:
-            for advice in workshop.warnings:
-                monitor.event(0, advice.message)
+            memory = memory_in_words(workshop.examination.figures["memory"])
+            for message in (f"memory at the peak, estimated: {memory}", *(each.message for each in workshop.warnings)):
+                monitor.event(0, message)
         interruption.patient = True
         try:
             trainer.run(
@@ -132,6 +138,11 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
         monitor.phase("publish")
     result = asking.last or workshop.held_out.evaluate(trainer.model, trainer.device)
     facts = run_facts(workshop, plan, trainer, opened.record, result)
+    if opened.recipe.objective.name == "translation":
+        objective = workshop.held_out.objective
+        assert isinstance(objective, Target)
+        scores = score_pairs(trainer.model, opened.prepared.tokenizer, objective, opened.prepared.store.held_out)
+        facts["result"] |= {} if scores is None else scores.as_dict()
     publish(opened, trainer, facts)
     return Run(folder, facts, resumed=saved is not None)
 
@@ -142,9 +153,7 @@ class Asking:
     def __init__(self, opened: RunFolder, trainer: Trainer, monitor: Monitor) -> None:
         self.opened, self.trainer, self.monitor = opened, trainer, monitor
         self.tokenizer = opened.prepared.tokenizer
-        self.probes = choose_probes(
-            opened.prepared.store.held_out, self.tokenizer, NUM_PROBES, opened.recipe.data.row_length
-        )
+        self.probes = choose_probes(opened.recipe, opened.prepared.store.held_out, self.tokenizer, NUM_PROBES)
         self.last: HeldOutResult | None = None
 
     def __call__(self, step: int, result: HeldOutResult) -> None:
@@ -153,11 +162,15 @@ class Asking:
             self.opened.record["untrained"] = result.as_dict()
         self.trainer.model.eval()
         for probe in self.probes:
-            answer = fill(self.trainer.model, self.tokenizer, probe.text, 5)
-            self.monitor.probe(step, probe.text, as_masks(answer.masks), answer=probe.answer)
+            if self.opened.recipe.objective.question == "hidden":
+                answer = fill(self.trainer.model, self.tokenizer, probe.text, 5)
+                self.monitor.probe(step, probe.text, as_masks(answer.masks), answer=probe.answer)
+            else:
+                said = go_on(self.trainer.model, self.tokenizer, probe, self.opened.recipe)
+                self.monitor.continued(step, probe.text, said, answer=probe.answer)
         self.trainer.model.train()
         if step == 0:
-            self.compare(result.masked_loss, self.opened.workshop.baselines.expected_initial_loss)
+            self.compare(result.token_loss, self.opened.workshop.baselines.expected_initial_loss)
 
     def compare(self, measured: float, expected: float) -> None:
         """An untrained model knows nothing: its loss is ln(vocabulary), or something is wrong before training begins."""

@@ -17,7 +17,8 @@ from osnowa.data.config import DataConfig
 from osnowa.errors import InputMissingError, SettingsError
 from osnowa.files import nearest_parent
 from osnowa.model import ModelConfig
-from osnowa.objective import ObjectiveConfig
+from osnowa.objective import PAIRED, QUESTIONS, ObjectiveConfig
+from osnowa.objective.config import EXTRA_SPECIALS
 from osnowa.runs.presets import DEFAULT, resolve
 from osnowa.settings import Settings, nearest, parse_overrides
 from osnowa.tokenizer import TokenizerConfig
@@ -92,9 +93,17 @@ class Recipe:
         layers = (from_file, chosen.sections) if asked_by_name else (chosen.sections, from_file)
         for layer in (*layers, given, words):
             merge(merged, layer)
-        if not any("next_sentence" in layer.get("model", {}) for layer in (from_file, given, words)):
+        own = (from_file, given, words)
+        if merged.get("corpus", {}).get("source_column") and not any(
+            "name" in each.get("objective", {}) for each in own
+        ):
+            merged.setdefault("objective", {})["name"] = "translation"  # what else pairs are for must be named
+        if not any("next_sentence" in layer.get("model", {}) for layer in own):
             objective = merged.get("objective", {}).get("name", "masked-next-sentence")
-            merged["model"]["next_sentence"] = objective == "masked-next-sentence"
+            merged["model"]["next_sentence"] = objective in PAIRED
+        if not any("extra_specials" in layer.get("tokenizer", {}) for layer in own):
+            extra = EXTRA_SPECIALS.get(merged.get("objective", {}).get("name", ""), ())
+            merged.setdefault("tokenizer", {})["extra_specials"] = list(extra)
         merged.setdefault("run", {})["preset"] = chosen.name
         if not any(merged.get("training", {}).get(length) is not None for length in LENGTHS):
             merged.setdefault("training", {})["minutes"] = DEFAULT_MINUTES
@@ -125,7 +134,7 @@ class Recipe:
         if {"data", "model"} <= read.keys():
             errors.extend(check_together(read["data"], read["model"]))
         if {"objective", "model"} <= read.keys():
-            errors.extend(check_head(read["objective"], read["model"]))
+            errors.extend(check_objective(read["objective"], read["model"]))
         if errors:
             raise SettingsError.join(errors)
         return cls(**read)
@@ -171,18 +180,21 @@ def check_together(data: DataConfig, model: ModelConfig) -> list[SettingsError]:
                 f"use at most {model.max_positions}, or raise model.max_positions",
             )
         )
-    if model.decoder_layers:
-        errors.append(
-            SettingsError(
-                f"model.decoder_layers = {model.decoder_layers}", "no objective trains a decoder yet", "use 0"
-            )
-        )
     return errors
+
+
+def check_objective(objective: ObjectiveConfig, model: ModelConfig) -> list[SettingsError]:
+    """Each objective is something for some topologies only."""
+    if model.topology in QUESTIONS[objective.name][1]:
+        return check_head(objective, model)
+    fitting = ", ".join(name for name, (_, topologies) in QUESTIONS.items() if model.topology in topologies)
+    what = f"is nothing that a model of kind {model.topology} learns"
+    return [SettingsError(f"objective.name = {objective.name}", what, f"use {fitting}")]
 
 
 def check_head(objective: ObjectiveConfig, model: ModelConfig) -> list[SettingsError]:
     """A next-sentence head without its questions would stay random, and questions need a head."""
-    asked = objective.shape == "pair"
+    asked = objective.asks_pairs
     if asked == model.next_sentence:
         return []
     return [

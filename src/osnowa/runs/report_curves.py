@@ -9,7 +9,7 @@ from osnowa.runs.report_data import Point, Run, number, section, series
 from osnowa.runs.report_format import digits, loss, perplexity, share, short, whole
 from osnowa.runs.report_html import Html, clean, details, element, join, table
 from osnowa.runs.report_remark import even_guess, initial_loss, remarks
-from osnowa.runs.report_text import WORDS, Measure
+from osnowa.runs.report_text import MEASURES, Measure, explain
 
 CHANCE = Baseline("chance: 50\u202f%", 0.5)
 COIN = Baseline("a coin: ln 2 = 0.693", 0.6931471805599453)
@@ -32,20 +32,20 @@ _INTRODUCTION = (
 
 
 def _order(run: Run) -> list[Measure]:
-    """The story's order; the total loss only where it says more than the loss on hidden tokens."""
-    measures: list[Measure] = [measure for measure in WORDS if measure != "loss"]
+    """The story's order; the total loss only where it says more than the loss on tokens."""
+    measures: list[Measure] = [measure for measure in MEASURES if measure != "loss"]
     pairs = bool(series(run.train, "next_sentence_loss"))
-    if pairs or not series(run.train, "masked_loss"):
+    if pairs or not series(run.train, "token_loss"):
         measures.insert(2 if pairs else 0, "loss")
     return measures
 
 
 def _block(run: Run, measure: Measure) -> Html | None:
-    words, chart = WORDS[measure], make_chart(run, measure)
+    words, chart = explain(measure, run.words), make_chart(run, measure)
     if chart is None:
         return None
     told = remarks(run, measure)
-    first = initial_loss(run) if measure == "masked_loss" else None
+    first = initial_loss(run) if measure == "token_loss" else None
     notes = [
         element("p", remark.words, class_="remark warn" if remark.worry else "remark")
         for remark in (*told, *([first] if first else []))
@@ -66,35 +66,35 @@ def make_chart(run: Run, measure: Measure) -> Chart | None:
     held, train = series(run.held_out, measure), series(run.train, measure)
     lines = [Line("held-out", held, "held")] if held else []
     if train:
-        lines.append(Line("train", train, "train" if held or measure in ("loss", "masked_loss") else "plain"))
+        lines.append(Line("train", train, "train" if held or measure in ("loss", "token_loss") else "plain"))
     if not lines:
         return None
     show, percent = _SHOWN[measure], measure.endswith("accuracy")
+    words = explain(measure, run.words)
     values = [value for line in lines for _, value in line.points]
     spread = min(values) > 0 and max(values) / min(values) > 30
     return Chart(
         key=measure.replace("_", "-"),
-        title=WORDS[measure].title,
-        unit=WORDS[measure].unit,
+        title=words.title,
+        unit=words.unit,
         lines=lines,
         show=show,
         summary=_summary(lines, show),
         baselines=_levels(run, measure),
-        scale="log" if spread and measure in ("pseudo_perplexity", "gradient_norm") else "linear",
-        from_zero=measure
-        in ("masked_accuracy", "learning_rate", "gradient_norm", "tokens_per_second", "bits_per_byte"),
+        scale="log" if spread and measure in ("perplexity", "gradient_norm") else "linear",
+        from_zero=measure in ("token_accuracy", "learning_rate", "gradient_norm", "tokens_per_second", "bits_per_byte"),
         percent=percent,
     )
 
 
 def _levels(run: Run, measure: Measure) -> list[Baseline]:
-    if measure == "masked_loss":
+    if measure == "token_loss":
         even, frequent = even_guess(run), number(run.facts, "baselines", "unigram_loss")
         return [
             *([Baseline(f"guessing evenly: ln V = {loss(even)}", even)] if even else []),
             *([Baseline(f"token frequencies: {loss(frequent)}", frequent)] if frequent else []),
         ]
-    if measure == "masked_accuracy":
+    if measure == "token_accuracy":
         level = number(run.facts, "baselines", "most_frequent_share")
         token = clean(section(run.facts, "baselines").get("most_frequent_token", "the same"))
         return [Baseline(f"always “{token[:24]}”: {share(level)}", level)] if level is not None else []
@@ -154,11 +154,11 @@ def _pick(points: list[Point], place: float) -> float:
 
 
 _SHOWN: dict[Measure, Callable[[float], str]] = {
-    "masked_loss": loss,
+    "token_loss": loss,
     "loss": loss,
     "next_sentence_loss": loss,
-    "masked_accuracy": share,
-    "pseudo_perplexity": perplexity,
+    "token_accuracy": share,
+    "perplexity": perplexity,
     "bits_per_byte": loss,
     "next_sentence_accuracy": share,
     "learning_rate": lambda value: digits(value, 3),

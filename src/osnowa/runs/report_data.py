@@ -11,6 +11,7 @@ from typing import Any
 
 from osnowa import files
 from osnowa.errors import DamagedError, InputMissingError
+from osnowa.objective.words import Words, words_of
 
 Point = tuple[float, float]
 Record = Mapping[str, Any]
@@ -62,6 +63,19 @@ class Run:
             if isinstance(told.get("preset"), str):
                 return str(told["preset"])
         return ""
+
+    @property
+    def objective(self) -> str:
+        """The name of what was asked, or "" where no file says it."""
+        for told in (section(self.facts, "objective"), section(self.settings, "objective")):
+            if isinstance(told.get("name"), str):
+                return str(told["name"])
+        return ""
+
+    @property
+    def words(self) -> Words:
+        """What was asked, in words."""
+        return words_of(self.objective)
 
     @property
     def vocab_size(self) -> float | None:

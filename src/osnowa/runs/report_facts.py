@@ -71,9 +71,10 @@ def _sum(facts: Record) -> Html | None:
     counted = numbers(facts)
     if not {"rows", "row_length", "trained_tokens", "padded_tokens"} <= counted.keys():
         return None
-    places = counted["rows"] * counted["row_length"]
+    length = counted.get("places_per_row", counted["row_length"])  # of a source and a target side by side
+    places = counted["rows"] * length
     parts = " + ".join(f"{whole(counted[part])} {part.partition('_')[0]}" for part in _PARTS if part in counted)
-    told = f"{whole(counted['rows'])} rows of {whole(counted['row_length'])} = {whole(places)} places = {parts}"
+    told = f"{whole(counted['rows'])} rows of {whole(length)} = {whole(places)} places = {parts}"
     return verdict(places == _places(facts), told, f"the parts make {whole(_places(facts))}")
 
 

@@ -26,11 +26,11 @@ def head(run: Run) -> Html:
 
 def result(run: Run) -> Html:
     """The result in one or two sentences, as good as the numbers allow."""
-    right = last(run.held_out, "masked_accuracy")
+    right = last(run.held_out, "token_accuracy")
     if right is None:
         return join("Nothing has been measured on held-out text yet.")
     guesses = "Untrained, it guesses" if run.untrained else "It guesses"
-    told: list[Child] = [f"{guesses} {share(right)} of hidden words on text it never saw"]
+    told: list[Child] = [f"{guesses} {share(right)} of {run.words.words} on text it never saw"]
     level, token = number(run.facts, "baselines", "most_frequent_share"), most_frequent(run)
     if level is not None:
         told += ["; always saying ", *token, f" would be right {share(level)}"]
@@ -93,9 +93,9 @@ def _figures(run: Run) -> Html | None:
 def _results(run: Run) -> list[Figure]:
     found = []
     for key, name, show in (
-        ("masked_accuracy", "hidden tokens guessed right", share),
-        ("masked_loss", "held-out loss, nats", loss),
-        ("pseudo_perplexity", "pseudo-perplexity", perplexity),
+        ("token_accuracy", run.words.right, share),
+        ("token_loss", "held-out loss, nats", loss),
+        ("perplexity", run.words.figures.perplexity, perplexity),
         ("bits_per_byte", "bits per byte", loss),
         ("next_sentence_accuracy", "sentence pairs judged right", share),
     ):

@@ -26,13 +26,13 @@ def remarks(run: Run, measure: Measure) -> list[Remark]:
     return [remark for remark in rule(run) if remark] if rule else []
 
 
-def _masked_loss(run: Run) -> list[Remark | None]:
+def _token_loss(run: Run) -> list[Remark | None]:
     return [_turn(run), _beside_frequencies(run), _still_falling(run)]
 
 
 def _turn(run: Run) -> Remark | None:
     """The held-out loss turned up while the train loss went on falling."""
-    held, train = series(run.held_out, "masked_loss"), series(run.train, "masked_loss")
+    held, train = series(run.held_out, "token_loss"), series(run.train, "token_loss")
     if len(held) < 3:
         return None
     step, lowest = min(held, key=lambda point: point[1])
@@ -58,7 +58,7 @@ def _mean_around(points: list[Point], step: float, count: int = 10) -> float | N
 
 
 def _beside_frequencies(run: Run) -> Remark | None:
-    final, level = last(run.held_out, "masked_loss"), number(run.facts, "baselines", "unigram_loss")
+    final, level = last(run.held_out, "token_loss"), number(run.facts, "baselines", "unigram_loss")
     if final is None or level is None or run.untrained:
         return None
     if final > level - 0.05:
@@ -71,7 +71,7 @@ def _beside_frequencies(run: Run) -> Remark | None:
 
 
 def _still_falling(run: Run) -> Remark | None:
-    held = series(run.held_out, "masked_loss")
+    held = series(run.held_out, "token_loss")
     if len(held) < 4 or not run.finished:
         return None
     (before, earlier), (_, final) = held[-2:]
@@ -83,13 +83,13 @@ def _still_falling(run: Run) -> Remark | None:
     return None
 
 
-def _masked_accuracy(run: Run) -> list[Remark | None]:
-    final, first = last(run.held_out, "masked_accuracy"), at_start(run.held_out, "masked_accuracy")
+def _token_accuracy(run: Run) -> list[Remark | None]:
+    final, first = last(run.held_out, "token_accuracy"), at_start(run.held_out, "token_accuracy")
     level = number(run.facts, "baselines", "most_frequent_share")
     if final is None or run.untrained:
         return []
-    asked = last(run.held_out, "num_masked")
-    right = f"{share(final)} of {whole(asked)} hidden tokens" if asked else share(final)
+    asked = last(run.held_out, "num_asked")
+    right = f"{share(final)} of {whole(asked)} {run.words.tokens}" if asked else share(final)
     untrained = f" Before training it was {share(first)}." if first is not None else ""
     if not level:
         return [Remark(f"{right} at the end.{untrained}")]
@@ -112,8 +112,8 @@ def _next_sentence(run: Run) -> list[Remark | None]:
     return [Remark(f"{told} is clearly above chance, which would stay below {share(chance)}.")]
 
 
-def _pseudo_perplexity(run: Run) -> list[Remark | None]:
-    points = series(run.held_out, "pseudo_perplexity")
+def _perplexity(run: Run) -> list[Remark | None]:
+    points = series(run.held_out, "perplexity")
     if len(points) < 2 or points[-1][1] <= 0 or points[-1][1] >= points[0][1]:
         return []
     (step, first), (_, final) = points[0], points[-1]
@@ -188,10 +188,10 @@ def even_guess(run: Run) -> float | None:
 
 
 _RULES: dict[Measure, Callable[[Run], list[Remark | None]]] = {
-    "masked_loss": _masked_loss,
-    "masked_accuracy": _masked_accuracy,
+    "token_loss": _token_loss,
+    "token_accuracy": _token_accuracy,
     "next_sentence_accuracy": _next_sentence,
-    "pseudo_perplexity": _pseudo_perplexity,
+    "perplexity": _perplexity,
     "learning_rate": _learning_rate,
     "gradient_norm": _gradient_norm,
     "tokens_per_second": _speed,

@@ -1,4 +1,4 @@
-"""Filled masks over time: what the model put into the same sentences, from the first step to the last."""
+"""What the model said to the same texts, from the first step to the last: filled masks, continuations, targets."""
 
 from __future__ import annotations
 
@@ -6,30 +6,56 @@ import math
 import re
 from collections.abc import Iterable
 
+from osnowa.objective.config import Question
 from osnowa.runs.report_data import Record, Run, entries, number
 from osnowa.runs.report_format import share, whole
 from osnowa.runs.report_html import Html, clean, code, element, escape, given, join, table
 
-_ROWS = 8  # moments shown per sentence
+_ROWS = 8  # moments shown per text
+
+
+_ASKED: dict[Question, str] = {
+    "hidden": "The same sentences, asked again and again while the model learned: its best tokens for the hidden place, with "
+    "their probabilities. At first all tokens are equally likely; then frequent ones rise; then those that fit. Marked "
+    "is the token that was hidden, or, where that is not known, the one the model settled on.",
+    "next": "The same beginnings, continued again and again while the model learned, always with its best guess. At first "
+    "the tokens are random; then frequent ones repeat; then words and phrases that fit.",
+    "target": "The same sources, answered again and again while the model learned, always with its best guess. At first the "
+    "tokens are random; then frequent ones repeat; then what the source asks for.",
+}
 
 
 def samples(run: Run) -> Html | None:
-    """The section with one table per sentence and mask; None where no sentence was probed."""
+    """The section with what was said to each text; None where no text was probed."""
     texts = list(dict.fromkeys(str(record.get("text", "")) for record in run.probes))
-    blocks = [_sentence(text, [r for r in run.probes if str(r.get("text", "")) == text]) for text in texts]
+    blocks = [_block([r for r in run.probes if str(r.get("text", "")) == text], run) for text in texts]
     if not blocks:
         return None
     return element(
         "section",
         element("h2", "What it says, from the first step to the last"),
-        element(
-            "p",
-            "The same sentences, asked again and again while the model learned: its best tokens for the hidden place, with "
-            "their probabilities. At first all tokens are equally likely; then frequent ones rise; then those that fit. Marked "
-            "is the token that was hidden, or, where that is not known, the one the model settled on.",
-        ),
+        element("p", _ASKED[run.words.question]),
         blocks,
         id="samples",
+    )
+
+
+def _block(records: list[Record], run: Run) -> Html:
+    said = [record for record in records if "continuation" in record]
+    return _continuations(said, run) if said else _sentence(str(records[-1].get("text", "")), records)
+
+
+def _continuations(records: list[Record], run: Run) -> Html:
+    """A prompt or a source, what stands in the corpus for it, and what the model said at some moments."""
+    asked = "source" if run.words.question == "target" else "prompt"
+    last, answer = records[-1], records[-1].get("answer")
+    rows = [[whole(record["step"]), given(record["continuation"])] for record in _chosen(records)]
+    true = element("p", "in the corpus: ", given(answer), class_="note") if answer else None
+    return element(
+        "div",
+        element("p", element("span", f"{asked}: ", class_="note"), given(last.get("text", "")), class_="probe"),
+        true,
+        table(["step", "what it says"], rows, class_="words-left"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 
+from osnowa.exchange import card_use
 from osnowa.runs.report_data import Record, Run, entries, series
 from osnowa.runs.report_facts import others
 from osnowa.runs.report_format import whole
@@ -78,25 +79,24 @@ def settings(run: Run) -> Html:
     )
 
 
-def usage(run: Run) -> Html:
-    """The commands and the Python lines that use this model, ready to copy."""
-    place = str(run.folder)
-    text = str(run.probes[0].get("text", "")) if run.probes else "… [MASK] …"
-    commands = [f"osnowa fill {shlex.quote(place)} {shlex.quote(text)}"]
-    if series(run.held_out, "next_sentence_accuracy"):
-        commands.append(f'osnowa next-sentence {shlex.quote(place)} "First sentence." "Second sentence."')
-    snippet = f"""import torch
-from transformers import AutoModelForMaskedLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained({place + "/model"!r})
-model = AutoModelForMaskedLM.from_pretrained({place + "/model"!r}).eval()
-
-inputs = tokenizer({text!r}, return_tensors="pt")
-with torch.no_grad():
-    logits = model(**inputs).logits[inputs["input_ids"] == tokenizer.mask_token_id]
+_FILL = """
+logits = model(**inputs).logits[inputs["input_ids"] == tokenizer.mask_token_id]
 for mask in logits.softmax(-1):
     best = mask.topk(5)
     print([(tokenizer.decode([i]), round(p, 3)) for p, i in zip(best.values.tolist(), best.indices.tolist())])"""
+_SAY = """
+tokens = model.generate(**inputs, max_new_tokens=40)
+print(tokenizer.decode(tokens[0], skip_special_tokens=True))"""
+
+
+def usage(run: Run) -> Html:
+    """The commands and the Python lines that use this model, ready to copy."""
+    told = {**run.settings, **run.facts}
+    kind, place = card_use.kind_of(told), str(run.folder)
+    text = str(run.probes[0].get("text", "")) if run.probes else card_use.prompt_of(told)
+    commands = [f"osnowa {kind.verb} {shlex.quote(place)} {shlex.quote(text)}"]
+    if series(run.held_out, "next_sentence_accuracy"):
+        commands.append(f'osnowa next-sentence {shlex.quote(place)} "First sentence." "Second sentence."')
     ready = (
         None if run.has_model else element("p", "The model folder appears when the run is finished.", class_="remark")
     )
@@ -106,10 +106,27 @@ for mask in logits.softmax(-1):
         ready,
         element("p", "On the command line:"),
         element("pre", given("\n".join(commands), "code")),
-        element("p", "In Python, with the transformers library alone:"),
-        element("pre", given(snippet, "code")),
+        _elsewhere(told, kind, place, text),
         id="use",
     )
+
+
+def _elsewhere(told: Record, kind: card_use.Kind, place: str, text: str) -> Html:
+    """With transformers, or why not."""
+    if card_use.is_own_format(told):
+        return element("p", card_use.OWN_FORMAT, class_="remark")
+    if card_use.sees_source_whole(told):
+        return element("p", card_use.PREFIX, class_="remark")
+    snippet = f"""import torch
+from transformers import {kind.auto}, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained({place + "/model"!r})
+model = {kind.auto}.from_pretrained({place + "/model"!r}).eval()
+
+inputs = tokenizer({text!r}, return_tensors="pt")
+torch.set_grad_enabled(False){_FILL if kind.verb == "fill" else _SAY}"""
+    told_in = element("p", "In Python, with the transformers library alone:")
+    return join(told_in, element("pre", given(snippet, "code")))
 
 
 def contents(run: Run, present: dict[str, bool]) -> Html:

@@ -15,6 +15,7 @@ from osnowa.runs.prepare import Prepared
 from osnowa.runs.recipe import LENGTHS, Recipe, difference, merge
 from osnowa.runs.run_data import RunData
 from osnowa.runs.workshop import Workshop
+from osnowa.tokenizer import write_tokenizer
 from osnowa.train import checkpoints
 from osnowa.train.budget import StepPlan, plan_for_tokens
 
@@ -83,7 +84,7 @@ class RunFolder:
         self.record = {"version": __version__, "requested": self.requested.values()}
         self.data.begin(self.recipe)
         self.resolve()
-        files.write(self.folder / "tokenizer.json", self.prepared.tokenizer.to_bytes())
+        write_tokenizer(self.folder, self.prepared.tokenizer)
         self.workshop = Workshop(self.recipe, self.prepared, set_up(self.recipe))
         training = self.recipe.training
         if training.tokens is not None:  # refuses a warm-up longer than that, while the folder can still be taken back

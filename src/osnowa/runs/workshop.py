@@ -8,15 +8,17 @@ from functools import cached_property
 
 from osnowa.data import RowSequence
 from osnowa.data.plan import Accounting
-from osnowa.exchange import choose_family
 from osnowa.model import Transformer, initialise
-from osnowa.objective import EncoderObjective
-from osnowa.runs.doctor import Advice, examine
+from osnowa.objective import Objective
+from osnowa.runs.advice import Advice
+from osnowa.runs.doctor import Examination, examine
 from osnowa.runs.machine import Machine
 from osnowa.runs.prepare import Prepared, check_rows
 from osnowa.runs.recipe import Recipe
+from osnowa.runs.rows import objective_of, sequence_of
 from osnowa.train.budget import StepPlan
-from osnowa.train.evaluation import HELD_OUT_SEED, Baselines, HeldOut
+from osnowa.train.config import TrainingConfig
+from osnowa.train.evaluation import HELD_OUT_SEED, Baselines, HeldOut, count_labels, count_tokens
 from osnowa.train.loop import Trainer
 
 HELD_OUT_MASK_SHARE = 0.15  # whatever the training share is, so that runs can be compared
@@ -27,52 +29,41 @@ class Workshop:
 
     Raises:
         DataError: the corpus can't fill one batch, or nothing is held out.
-        SettingsError: an architecture that no published class holds.
+        SettingsError: an objective that the tokenizer or the rows can't serve.
     """
 
     def __init__(self, recipe: Recipe, prepared: Prepared, machine: Machine) -> None:
         self.recipe, self.prepared, self.machine = recipe, prepared, machine
-        choose_family(recipe.model)  # a model that could not be published is refused before it is trained
-        held_out_rows = self.sequence("held_out", HELD_OUT_SEED)
+        questions = self.objective(HELD_OUT_SEED, self.held_out_mask_share)
+        held_out_rows = sequence_of(recipe, prepared.tokenizer, prepared.store.held_out, questions, HELD_OUT_SEED)
         check_rows(len(self.rows.plan(0)), len(held_out_rows.plan(0)), prepared, recipe)
-        questions = self.objective(HELD_OUT_SEED, HELD_OUT_MASK_SHARE)
-        self.held_out = HeldOut(held_out_rows, questions, recipe.training.held_out_rows, machine.micro_rows)
+        text_bytes = None if recipe.objective.question == "hidden" else prepared.tokenizer.num_bytes
+        self.held_out = HeldOut(held_out_rows, questions, recipe.training.held_out_rows, machine.micro_rows, text_bytes)
+
+    @property
+    def held_out_mask_share(self) -> float | None:
+        """Where tokens are hidden in their place: the same in all runs, so that they can be compared."""
+        return HELD_OUT_MASK_SHARE if self.recipe.objective.question == "hidden" else None
 
     @cached_property
     def rows(self) -> RowSequence:
         """The training rows."""
-        return self.sequence("train", self.recipe.run.seed)
+        seed, prepared = self.recipe.run.seed, self.prepared
+        return sequence_of(self.recipe, prepared.tokenizer, prepared.store.train, self.objective(seed), seed)
 
     @cached_property
     def baselines(self) -> Baselines:
-        """What knowing only frequencies gives."""
-        store = self.prepared.store
-        return Baselines.of(self.held_out, store.train.tokens, self.prepared.tokenizer.vocab_size)
+        """What knowing only frequencies gives: those of the text, or of what is asked where that is not plain text."""
+        vocab_size = self.prepared.tokenizer.vocab_size
+        if self.recipe.objective.question == "hidden":
+            seen = count_tokens(self.prepared.store.train.tokens, vocab_size)
+        else:
+            seen = count_labels(self.rows, self.objective(self.recipe.run.seed), vocab_size)
+        return Baselines.of(self.held_out, seen)
 
-    def sequence(self, split: str, seed: int) -> RowSequence:
-        """The rows of a split."""
-        tokenizer, store = self.prepared.tokenizer, self.prepared.store
-        return RowSequence(
-            store.train if split == "train" else store.held_out,
-            self.recipe.objective.shape,
-            self.recipe.data.row_length,
-            seed,
-            cls=tokenizer.cls,
-            sep=tokenizer.sep,
-            pad=tokenizer.pad,
-        )
-
-    def objective(self, seed: int, mask_share: float | None = None) -> EncoderObjective:
+    def objective(self, seed: int, mask_share: float | None = None) -> Objective:
         """What is asked of a row."""
-        tokenizer, config = self.prepared.tokenizer, self.recipe.objective
-        return EncoderObjective(
-            config if mask_share is None else config.changed(mask_share=mask_share),
-            seed=seed,
-            mask=tokenizer.mask,
-            special_ids=tokenizer.special_ids,
-            vocab_size=tokenizer.vocab_size,
-            continues_word=tokenizer.continues_word,
-        )
+        return objective_of(self.recipe, self.prepared.tokenizer, seed, mask_share)
 
     def trainer(self, plan: StepPlan) -> Trainer:
         """A trainer at step 0; its weights are a function of the seed."""
@@ -84,7 +75,7 @@ class Workshop:
             self.objective(seed),
             self.rows,
             self.held_out,
-            self.recipe.training,
+            self.training(plan),
             steps=plan.steps,
             warmup=plan.warmup,
             seed=seed,
@@ -92,6 +83,11 @@ class Workshop:
             dtype=machine.dtype,
             micro_rows=machine.micro_rows,
         )
+
+    def training(self, plan: StepPlan) -> TrainingConfig:
+        """The recipe's settings, with as many looks at held-out text as the plan has time for."""
+        config = self.recipe.training
+        return config if plan.evaluations is None else config.changed(evaluations=plan.evaluations)
 
     @cached_property
     def account(self) -> Accounting:
@@ -103,9 +99,14 @@ class Workshop:
         return (self.account.trained + self.account.special) / self.account.rows
 
     @cached_property
-    def warnings(self) -> list[Advice]:
+    def examination(self) -> Examination:
         """What `doctor` would say of this corpus and recipe."""
-        return examine(self.prepared, self.recipe, self.machine).warnings
+        return examine(self.prepared, self.recipe, self.machine)
+
+    @property
+    def warnings(self) -> list[Advice]:
+        """What of it is a reason to think twice."""
+        return self.examination.warnings
 
     @property
     def identity(self) -> str:

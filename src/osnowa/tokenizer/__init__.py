@@ -1,6 +1,6 @@
 """Documents to vocabulary, text to ids: the `tokenizers` library with stable ids and files that repeat."""
 
-from osnowa.tokenizer.companions import special_tokens_map, tokenizer_config
+from osnowa.tokenizer.companions import MAP_FILE, special_tokens_map, tokenizer_config, write_tokenizer
 from osnowa.tokenizer.config import SPECIALS, TokenizerConfig, derive_vocab_size
 from osnowa.tokenizer.fertility import Fertility, fertility
 from osnowa.tokenizer.tokenizer import FILE, Tokenizer
@@ -8,6 +8,7 @@ from osnowa.tokenizer.training import train
 
 __all__ = [
     "FILE",
+    "MAP_FILE",
     "SPECIALS",
     "Fertility",
     "Tokenizer",
@@ -17,4 +18,5 @@ __all__ = [
     "special_tokens_map",
     "tokenizer_config",
     "train",
+    "write_tokenizer",
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from osnowa.tokenizer.config import SPECIALS, Split
+from osnowa.tokenizer.config import Frame, Split, TokenizerConfig
 
 PREFIX = "##"
 SPACE = "▁"
@@ -27,41 +27,51 @@ REGEXES: dict[Split, str] = {
 _CLOSING, _OPENING = ".,;:!?…)]}”»%", "([{„«"
 
 
-def assemble_wordpiece(vocabulary: dict[str, int], lowercase: bool, specials: Sequence[str]) -> Tokenizer:
+# The place of each role among the special names.
+_CLS, _SEP, _MASK, _UNK = 1, 2, 3, 4
+_SENTINEL = re.compile(r"<extra_id_\d+>")
+# $A and $B are the texts; the number is the segment.
+_FRAMES: dict[Frame, tuple[str, str]] = {
+    "pair": ("{cls}:0 $A:0 {sep}:0", "{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1"),
+    "prompt": ("{cls}:0 $A:0", "{cls}:0 $A:0 {cls}:1 $B:1"),
+    "source": ("$A:0 {sep}:0", "$A:0 {sep}:0 $B:1 {sep}:1"),
+}
+
+
+def assemble_wordpiece(vocabulary: dict[str, int], config: TokenizerConfig) -> Tokenizer:
     tokenizer = Tokenizer(
         models.WordPiece(
-            vocabulary, unk_token=SPECIALS[4], max_input_chars_per_word=MAX_WORD, continuing_subword_prefix=PREFIX
+            vocabulary,
+            unk_token=config.special_names[_UNK],
+            max_input_chars_per_word=MAX_WORD,
+            continuing_subword_prefix=PREFIX,
         )
     )
-    tokenizer.normalizer = word_normalizer(lowercase)
+    tokenizer.normalizer = word_normalizer(config.lowercase)
     tokenizer.pre_tokenizer = word_splitter()
     tidy = [decoders.Replace(f" {mark}", mark) for mark in _CLOSING]
     tidy += [decoders.Replace(f"{mark} ", mark) for mark in _OPENING]
     tokenizer.decoder = decoders.Sequence([decoders.WordPiece(PREFIX, cleanup=False), decoders.Fuse(), *tidy])
-    return _framed(tokenizer, specials, lstrip=False)
+    return _framed(tokenizer, config, lstrip=False)
 
 
 def assemble_byte_level(
-    vocabulary: dict[str, int],
-    merges: list[tuple[str, str]],
-    split: Split,
-    lowercase: bool,
-    specials: Sequence[str],
+    vocabulary: dict[str, int], merges: list[tuple[str, str]], split: Split, config: TokenizerConfig
 ) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE(vocabulary, merges))
-    if lowercase:
+    if config.lowercase:
         tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = byte_splitter(split)
     tokenizer.decoder = decoders.ByteLevel()
-    return _framed(tokenizer, specials, lstrip=True)
+    return _framed(tokenizer, config, lstrip=True)
 
 
-def assemble_unigram(vocabulary: list[tuple[str, float]], lowercase: bool, specials: Sequence[str]) -> Tokenizer:
-    tokenizer = Tokenizer(models.Unigram(vocabulary, SPECIALS.index("[UNK]"), False))
-    tokenizer.normalizer = space_normalizer(lowercase)
+def assemble_unigram(vocabulary: list[tuple[str, float]], config: TokenizerConfig) -> Tokenizer:
+    tokenizer = Tokenizer(models.Unigram(vocabulary, _UNK, False))
+    tokenizer.normalizer = space_normalizer(config.lowercase)
     tokenizer.pre_tokenizer = space_splitter()
     tokenizer.decoder = decoders.Metaspace(replacement=SPACE, prepend_scheme="first")
-    return _framed(tokenizer, specials, lstrip=True)
+    return _framed(tokenizer, config, lstrip=True)
 
 
 def word_normalizer(lowercase: bool) -> normalizers.Normalizer:
@@ -96,18 +106,25 @@ def byte_splitter(split: Split) -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
-def _framed(tokenizer: Tokenizer, specials: Sequence[str], *, lstrip: bool) -> Tokenizer:
-    """With the special tokens and the frame [CLS] A [SEP] B [SEP], segments 0 and 1.
+def _framed(tokenizer: Tokenizer, config: TokenizerConfig, *, lstrip: bool) -> Tokenizer:
+    """With the special tokens and the frame around one text or two, segments 0 and 1.
 
-    `lstrip`: where tokens carry the space before them, a [MASK] written into a text must take that space, as a masked
-    token does in training.
+    `lstrip`: where tokens carry the space before them, a mask or sentinel written into a text must take that space, as
+    it does in training, where it stands for tokens.
     """
+    names = config.special_names
     tokenizer.add_special_tokens(
-        [AddedToken(name, special=True, normalized=False, lstrip=lstrip and name == "[MASK]") for name in specials]
+        [
+            AddedToken(name, special=True, normalized=False, lstrip=lstrip and (index == _MASK or is_sentinel(name)))
+            for index, name in enumerate(names)
+        ]
     )
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS]:0 $A:0 [SEP]:0",
-        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", SPECIALS.index("[CLS]")), ("[SEP]", SPECIALS.index("[SEP]"))],
-    )
+    single, pair = (each.format(cls=names[_CLS], sep=names[_SEP]) for each in _FRAMES[config.frame])
+    used = [(names[index], index) for index in (_CLS, _SEP) if names[index] in pair.replace(":", " ").split()]
+    tokenizer.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=used)
     return tokenizer
+
+
+def is_sentinel(name: str) -> bool:
+    """Whether a special token of this name stands for a hidden run of tokens."""
+    return _SENTINEL.fullmatch(name) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,11 +12,17 @@ from pydantic import Field, model_validator
 from osnowa.errors import SettingsError
 from osnowa.settings import Settings
 
-SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
-"""Their place is their id, in every tokenizer trained here."""
-
 Kind = Literal["wordpiece", "bpe", "unigram"]
 Split = Literal["llama-bpe", "qwen2", "gpt-2"]
+Style = Literal["brackets", "angles"]
+Frame = Literal["pair", "prompt", "source"]
+
+STYLES: dict[Style, tuple[str, ...]] = {
+    "brackets": ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]"),
+    "angles": ("<pad>", "<s>", "</s>", "<mask>", "<unk>"),
+}
+"""Their place is their id, in every tokenizer trained here."""
+SPECIALS = STYLES["brackets"]
 
 # Characters of cleaned text and the vocabulary they feed; between two points the logarithms are interpolated.
 SIZES = ((2_000_000, 4096), (10_000_000, 8192), (100_000_000, 16384), (1_000_000_000, 32768))
@@ -54,6 +60,14 @@ class TokenizerConfig(Settings):
         description="bpe only: how text is cut into words, by the name under which llama.cpp knows the rule; "
         "none: llama-bpe",
     )
+    specials: Style = Field(
+        "brackets",
+        description="names of the special tokens: [PAD] [CLS] [SEP] [MASK] [UNK], or <pad> <s> </s> <mask> <unk>",
+    )
+    frame: Frame = Field(
+        "pair",
+        description="what stands around a text: begin and end, with a second text behind; begin alone; end alone",
+    )
     extra_specials: tuple[str, ...] = Field((), description='more special tokens, such as "<extra_id_0>", ids from 5')
 
     @model_validator(mode="after")
@@ -67,13 +81,20 @@ class TokenizerConfig(Settings):
             errors.append(SettingsError(where, f"has no effect with tokenizer.kind = {self.kind}", "leave it out"))
         for index, special in enumerate(self.extra_specials):
             where = f"tokenizer.extra_specials: {special!r}"
-            if special in SPECIALS or special in self.extra_specials[:index]:
+            if special in STYLES[self.specials] or special in self.extra_specials[:index]:
                 errors.append(SettingsError(where, "is there already", "name each special token once"))
+            elif special in chain(*STYLES.values()):
+                errors.append(SettingsError(where, "is another name of one that is there", "choose another name"))
             elif not _SPECIAL.fullmatch(special):
                 errors.append(SettingsError(where, "is no special token", "write one such as <extra_id_0> or [SEP2]"))
         if errors:
             raise SettingsError.join(errors)
         return self
+
+    @property
+    def special_names(self) -> tuple[str, ...]:
+        """Names of all special tokens in the order of their ids, from 0."""
+        return (*STYLES[self.specials], *self.extra_specials)
 
 
 def derive_vocab_size(characters: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tokenizers import AddedToken, models, normalizers
 from tokenizers import Tokenizer as Engine
 
@@ -25,6 +27,15 @@ def load(data: bytes, where: str) -> Engine:
     engine.no_truncation()  # a file of another tool may cut texts off at 512, silently
     engine.no_padding()
     return engine
+
+
+def is_byte_level(parsed: dict[str, Any]) -> bool:
+    """Whether entries are spelled in printable characters that stand for bytes, by the file's splitter or decoder."""
+    for name, inside in (("pre_tokenizer", "pretokenizers"), ("decoder", "decoders")):
+        part = parsed.get(name) or {}
+        if any(step.get("type") == "ByteLevel" for step in [part, *(part.get(inside) or [])]):
+            return True
+    return False
 
 
 def mark_special(engine: Engine, names: list[str]) -> None:

@@ -22,7 +22,7 @@ from osnowa.tokenizer.assembly import (
     word_normalizer,
     word_splitter,
 )
-from osnowa.tokenizer.config import SPECIALS, Kind, TokenizerConfig, derive_vocab_size
+from osnowa.tokenizer.config import Kind, TokenizerConfig, derive_vocab_size
 from osnowa.tokenizer.sample import Sample
 
 MAX_PIECE = 24  # characters; longer pieces are rulers, hashes and pasted base64
@@ -37,7 +37,7 @@ def learn_wordpiece(sample: Sample, config: TokenizerConfig, characters: int) ->
     """
     alphabet = choose_alphabet(sample.counts, coverage=config.coverage or COVERAGE, lowercase=config.lowercase)
     inner = [PREFIX + character for character in alphabet.characters if not stands_alone(character)]
-    fixed = [*_specials(config), *alphabet.characters, *inner]
+    fixed = [*config.special_names, *alphabet.characters, *inner]
     size = _checked_size(config, characters, len(fixed), "characters at the start and inside of words")
     tokenizer = Tokenizer(models.BPE(continuing_subword_prefix=PREFIX))
     tokenizer.normalizer = word_normalizer(config.lowercase)
@@ -45,13 +45,13 @@ def learn_wordpiece(sample: Sample, config: TokenizerConfig, characters: int) ->
     trainer = _merging_trainer(size, fixed, continuing_subword_prefix=PREFIX)
     tokenizer.train_from_iterator(sample.pieces(without=alphabet.others), trainer)
     vocabulary = _model(tokenizer)["vocab"]
-    return assemble_wordpiece(vocabulary, config.lowercase, _specials(config))
+    return assemble_wordpiece(vocabulary, config)
 
 
 def learn_byte_level(sample: Sample, config: TokenizerConfig, characters: int) -> Tokenizer:
     """Pairs of bytes, merged in the order of their frequency."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    specials = _specials(config)
+    specials = config.special_names
     size = _checked_size(config, characters, len(specials) + len(letters), "bytes")
     split = config.split or "llama-bpe"
     tokenizer = Tokenizer(models.BPE())
@@ -60,7 +60,7 @@ def learn_byte_level(sample: Sample, config: TokenizerConfig, characters: int) -
     tokenizer.train_from_iterator(pieces, _merging_trainer(size, [*specials, *letters]))
     model = _model(tokenizer)
     merges = [(left, right) for left, right in model["merges"]]
-    return assemble_byte_level(model["vocab"], merges, split, config.lowercase, specials)
+    return assemble_byte_level(model["vocab"], merges, split, config)
 
 
 def learn_unigram(sample: Sample, config: TokenizerConfig, characters: int) -> Tokenizer:
@@ -71,7 +71,7 @@ def learn_unigram(sample: Sample, config: TokenizerConfig, characters: int) -> T
     import sentencepiece
 
     alphabet = choose_alphabet(sample.counts, coverage=config.coverage or COVERAGE, lowercase=config.lowercase)
-    specials = _specials(config)
+    specials = config.special_names
     fixed = [*specials, *sorted({*alphabet.characters, SPACE})]
     size = _checked_size(config, characters, len(fixed), "characters")
     pieces = (
@@ -99,15 +99,11 @@ def learn_unigram(sample: Sample, config: TokenizerConfig, characters: int) -> T
     letters = [(letter, scores.pop(letter, lowest)) for letter in fixed[len(specials) :]]
     longer = sorted(scores.items(), key=lambda item: (-item[1], item[0]))[: size - len(fixed)]
     reserved = [(name, SPECIAL_SCORE) for name in specials]
-    return assemble_unigram([*reserved, *letters, *longer], config.lowercase, specials)
+    return assemble_unigram([*reserved, *letters, *longer], config)
 
 
 Learner = Callable[[Sample, TokenizerConfig, int], Tokenizer]
 LEARNERS: dict[Kind, Learner] = {"wordpiece": learn_wordpiece, "bpe": learn_byte_level, "unigram": learn_unigram}
-
-
-def _specials(config: TokenizerConfig) -> list[str]:
-    return [*SPECIALS, *config.extra_specials]
 
 
 def _checked_size(config: TokenizerConfig, characters: int, fixed: int, units: str) -> int:
@@ -116,7 +112,7 @@ def _checked_size(config: TokenizerConfig, characters: int, fixed: int, units: s
     if size is None:
         return max(derive_vocab_size(characters), 64 * -(-2 * fixed // 64))
     if size < fixed:
-        specials = len(_specials(config))
+        specials = len(config.special_names)
         raise SettingsError(
             f"tokenizer.vocab_size = {size}",
             f"is smaller than {specials} special tokens and {fixed - specials} {units}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -19,6 +20,8 @@ def _byte_letters() -> dict[str, int]:
 
 
 BYTES = _byte_letters()
+# Files with words marked by "▁" may spell what has no entry in bytes, so.
+_ONE_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 def find_continuations(
@@ -44,7 +47,7 @@ def count_bytes(kind: Kind, tokens: Sequence[str], special_ids: frozenset[int], 
         elif kind == "bpe":
             counts.append(len(token))
         elif kind == "unigram":
-            counts.append(len(token.replace(prefix, " ").encode()))
+            counts.append(1 if _ONE_BYTE.fullmatch(token) else len(token.replace(prefix, " ").encode()))
         else:
             counts.append(len(token.removeprefix(prefix).encode()))
     return np.array(counts, dtype=np.int32)
@@ -55,6 +58,8 @@ def _has_prefix(token: str, prefix: str) -> bool:
 
 
 def _goes_on(token: str, prefix: str) -> bool:
+    if byte := _ONE_BYTE.fullmatch(token):
+        return int(byte[1], 16) >= 0x80  # a part of a character that has no entry
     return not token.startswith(prefix) and _belongs_to_word(token[:1])
 
 

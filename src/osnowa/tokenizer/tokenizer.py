@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import chain
@@ -17,52 +18,58 @@ from osnowa.files import nearest_parent
 from osnowa.tokenizer.assembly import PREFIX, SPACE
 from osnowa.tokenizer.chunks import ChunkCache
 from osnowa.tokenizer.config import Kind
-from osnowa.tokenizer.engine import for_data, is_cacheable, load, mark_special, refuse_orders_in_data
+from osnowa.tokenizer.engine import (
+    for_data,
+    is_byte_level,
+    is_cacheable,
+    load,
+    mark_special,
+    refuse_orders_in_data,
+)
 from osnowa.tokenizer.pieces import count_bytes, find_continuations
+from osnowa.tokenizer.roles import ALIASES, OURS, FileFrame, Given, find_roles, frame_of, read_given, strange_names
 from osnowa.tokenizer.sample import to_utf8
 from osnowa.tokenizer.structure import KINDS, read_structure
 
 FILE = "tokenizer.json"
-# By content, ours first: what a file of another tool calls the five.
-NAMES = {
-    "pad": ("[PAD]", "<pad>"),
-    "cls": ("[CLS]", "<s>"),
-    "sep": ("[SEP]", "</s>"),
-    "mask": ("[MASK]", "<mask>"),
-    "unk": ("[UNK]", "<unk>"),
-}
+_LISTED = 6  # missing special tokens in one message
 
 
 class Tokenizer:
     """Text to ids and back.
 
     `kind` is wordpiece, bpe or unigram; `tokens[id]` the entry as it stands in the file; `specials` the special tokens
-    that the file has, of pad, cls, sep, mask and unk; `special_ids` those and all others marked as special;
-    `fingerprint` the SHA-256 of the file; `notes` what training wants to say.
+    that the file has, of pad, cls (begin), sep (end), mask and unk, some of which may be one token; `special_ids` those
+    and all others marked as special; `frame` what other tools put around a text; `fingerprint` the SHA-256 of the file
+    (and of the roles, where only a file beside it tells them); `notes` what training or reading wants to say.
     """
 
-    def __init__(self, data: bytes, where: str, notes: Sequence[str] = ()) -> None:
-        """As `from_bytes`, which callers use."""
+    def __init__(self, data: bytes, where: str, notes: Sequence[str] = (), given: Given | None = None) -> None:
+        """As `from_bytes` and `from_file`, which callers use."""
         parsed = read_structure(data, where)
-        self.where, self.notes = where, tuple(notes)
+        self.where, self.given = where, dict(given or {})
         self._data = data
         self.kind: Kind = KINDS[parsed["model"]["type"]]
+        self.frame: FileFrame = frame_of(parsed)
+        self._spelling: Kind = "unigram" if self.kind == "bpe" and not is_byte_level(parsed) else self.kind
         self._engine = load(data, where)
         self.vocab_size: int = self._engine.get_vocab_size(with_added_tokens=True)
         self.tokens: list[str] = [self._engine.id_to_token(index) or "" for index in range(self.vocab_size)]
         vocabulary = self._engine.get_vocab(with_added_tokens=True)
-        self.specials: dict[str, int] = {
-            role: next(vocabulary[name] for name in names if name in vocabulary)
-            for role, names in NAMES.items()
-            if any(name in vocabulary for name in names)
-        }
+        marked = [token.content for token in self._engine.get_added_tokens_decoder().values() if token.special]
+        self.specials: dict[str, int] = find_roles(parsed, vocabulary, marked, self.given)
+        self.roles_from_beside = self.specials != find_roles(parsed, vocabulary, marked, {})
+        self._own_notes = tuple(notes)
+        self.notes = (*notes, *strange_names(vocabulary, self.given))
         mark_special(self._engine, [self.tokens[index] for index in self.specials.values()])
         added = self._engine.get_added_tokens_decoder()
         self.special_ids = frozenset(index for index, token in added.items() if token.special)
         self._data_engine = for_data(self._engine, parsed, self.special_ids)
-        refuse_orders_in_data(self._data_engine, self.special_ids - {self.specials.get("unk", -1)}, where)
+        others = {index for role, index in self.specials.items() if role != "unk"}
+        refuse_orders_in_data(self._data_engine, self.special_ids - ({self.specials.get("unk", -1)} - others), where)
         self._cache = ChunkCache(self.kind, self.encode_batch) if is_cacheable(self._engine, self.kind) else None
-        self.fingerprint = hashlib.sha256(data).hexdigest()
+        roles = json.dumps(self.specials, sort_keys=True) if self.roles_from_beside else ""
+        self.fingerprint = hashlib.sha256(data + roles.encode()).hexdigest()
 
     @classmethod
     def from_bytes(cls, data: bytes, where: str) -> Self:
@@ -78,8 +85,11 @@ class Tokenizer:
     def from_file(cls, path: str | Path) -> Self:
         """A tokenizer from a tokenizer.json or from the folder that holds one.
 
+        Files that other tools put beside it (tokenizer_config.json, special_tokens_map.json, config.json,
+        generation_config.json) tell which special token plays which part; see `roles.find_roles`.
+
         Raises:
-            InputMissingError, DataError, SettingsError
+            InputMissingError, DataError, DamagedError, SettingsError
         """
         path = Path(path)
         if path.is_dir():
@@ -90,27 +100,31 @@ class Tokenizer:
             raise InputMissingError(str(path), "no such file", nearest_parent(path)) from None
         except OSError as error:
             raise InputMissingError(str(path), f"can't be read ({error.strerror})", "") from None
-        return cls(data, str(path))
+        return cls(data, str(path), given=read_given(path.parent))
 
     def to_bytes(self) -> bytes:
         """The content of tokenizer.json, byte by byte as it was trained or read."""
         return self._data
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._data, self.where, self.notes)
+        return type(self), (self._data, self.where, self._own_notes, self.given)
 
     # --- special tokens -----------------------------------------------------------------------------------------
 
     def require(self, roles: Iterable[str]) -> None:
-        """Refuse a tokenizer that lacks a special token: "pad", "cls", "sep", "mask", "unk", or one by its content.
+        """Refuse a tokenizer that lacks a special token: "pad", "cls" or "bos", "sep" or "eos", "mask", "unk", or one
+        by its content.
 
         Raises:
             SettingsError: names all that are missing.
         """
         special = {self.tokens[index] for index in self.special_ids}
-        missing = [role for role in roles if role not in self.specials and role not in special]
+        wanted = (ALIASES.get(role, role) for role in roles)
+        missing = [role for role in wanted if role not in self.specials and role not in special]
         if missing:
-            names = ", ".join(" or ".join(NAMES.get(role, (role,))) for role in missing)
+            names = ", ".join(" or ".join(OURS.get(role, (role,))) for role in missing[:_LISTED])
+            if len(missing) > _LISTED:
+                names += f" and {len(missing) - _LISTED} more"
             raise SettingsError(
                 f"tokenizer {self.where}", f"has no special token {names}", "add it, or train another tokenizer"
             )
@@ -130,6 +144,8 @@ class Tokenizer:
     @property
     def sep(self) -> int:
         return self._special("sep")
+
+    bos, eos = cls, sep
 
     @property
     def mask(self) -> int:
@@ -198,17 +214,23 @@ class Tokenizer:
     @cached_property
     def continues_word(self) -> NDArray[np.bool_]:
         """[vocab] True: the token goes on with the word before it; see `pieces.find_continuations`."""
-        return find_continuations(self.kind, self.tokens, self.special_ids, self._prefix)
+        return find_continuations(self._spelling, self._spelled, self.special_ids, self._prefix)
 
     @cached_property
     def num_bytes(self) -> NDArray[np.int32]:
         """[vocab] UTF-8 bytes of text in each token, 0 for special ones; see `pieces.count_bytes`."""
-        return count_bytes(self.kind, self.tokens, self.special_ids, self._prefix)
+        return count_bytes(self._spelling, self._spelled, self.special_ids, self._prefix)
 
     @property
     def _prefix(self) -> str:
         prefixes: dict[Kind, str] = {"wordpiece": PREFIX, "bpe": "", "unigram": SPACE}
-        return getattr(self._engine.model, "continuing_subword_prefix", None) or prefixes[self.kind]
+        return getattr(self._engine.model, "continuing_subword_prefix", None) or prefixes[self._spelling]
+
+    @property
+    def _spelled(self) -> list[str]:
+        """The entries without a mark at the end of words, which some files have."""
+        suffix = getattr(self._engine.model, "end_of_word_suffix", None)
+        return [token.removesuffix(suffix) for token in self.tokens] if suffix else self.tokens
 
 
 def _refuse_surrogates(texts: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ _WARM_STEPS, _LEAST_STEPS = 3, 5  # thrown away, and timed, where there is time 
 _TRIAL_SHARE, _TRIAL_SECONDS = 0.04, 30.0  # the timed steps take about this, whichever is less
 _MOST_TRIAL_SHARE = 0.1  # slow steps: so few of them are timed that they take no more than this, but two,
 _LONGEST_COLD_SHARE = 0.15  # unless the first, which warms caches up, took longer than this
+_EVALUATION_SHARE = 0.1
 _MOST_OVERSHOOT = 0.1  # of the minutes: a run that can't keep to it is refused
 _ROUNDED_UP = 0.05  # of the minutes: a last step may end so much later
 
@@ -30,6 +31,7 @@ class StepPlan:
     basis: str  # "steps", "tokens" or "minutes"
     seconds_per_step: float | None = None
     seconds_per_evaluation: float | None = None
+    evaluations: int | None = None  # how often held-out text is looked at; None: as the settings say
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -91,10 +93,21 @@ def plan_for_minutes(config: TrainingConfig, trainer: Trainer, save: Callable[[]
         evaluation = measure(lambda: trainer.held_out.evaluate(trainer.model, trainer.device))
         saving = measure(save)
         costs = Costs(time.monotonic() - began, per_step, evaluation, saving)
+    config = config.changed(evaluations=affordable(config.evaluations, costs.evaluation, seconds))
     if costs.run(1, config) > (1 + _MOST_OVERSHOOT) * seconds:
         raise too_short(config, costs)
     steps = most_steps(config, costs, seconds)
-    return StepPlan(steps, warmup_of(config, steps), "minutes", per_step, costs.evaluation)
+    return StepPlan(
+        steps, warmup_of(config, steps), "minutes", per_step, costs.evaluation, evaluations=config.evaluations
+    )
+
+
+def affordable(wanted: int, evaluation: float, seconds: float) -> int:
+    """At most `wanted` looks at held-out text, so that they take a tenth of the time; two of them in any case.
+
+    On two AVX2 cores twenty looks at 256 rows took half of the four minutes of a demo.
+    """
+    return min(wanted, max(2, int(_EVALUATION_SHARE * seconds / max(evaluation, 1e-9))))
 
 
 def trial_steps(step: Callable[[], object], seconds: float) -> list[float]:

@@ -44,7 +44,12 @@ class TrainingConfig(Settings):
     threads: int | None = Field(default=None, description="processor threads; none: one a core", ge=1, le=1024)
     deterministic: bool = Field(default=False, description="on a GPU: the same bits each time, slower")
 
-    evaluations: int = Field(default=20, description="how often the held-out text is looked at", ge=0, le=10_000)
+    evaluations: int = Field(
+        default=20,
+        description="how often the held-out text is looked at; with minutes less often, if that takes more than a tenth",
+        ge=0,
+        le=10_000,
+    )
     held_out_rows: int = Field(default=256, description="held-out rows looked at each time", ge=1, le=1_000_000)
     checkpoint_minutes: float = Field(default=2.0, description="time between checkpoints", gt=0, le=10_000)
     keep_checkpoints: int = Field(default=2, description="checkpoints kept", ge=1, le=1000)

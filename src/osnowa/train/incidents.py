@@ -28,7 +28,7 @@ def record_incident(folder: Path, state: TrainingState, result: StepResult, weig
     facts: dict[str, Any] = {
         "state": state.as_dict(),
         "loss": number(result.loss),
-        "masked_loss": number(result.masked_loss),
+        "token_loss": number(result.token_loss),
         "next_sentence_loss": number(result.next_sentence_loss),
         "gradient_norm": number(result.gradient_norm),
         "largest_weight": {name: number(float(tensor.abs().max())) for name, tensor in weights.items()},

@@ -15,7 +15,7 @@ from torch import Tensor
 from osnowa.data import Place, RowSequence
 from osnowa.errors import StoppedError
 from osnowa.model import Transformer
-from osnowa.objective import Batch, EncoderObjective
+from osnowa.objective import Batch, Objective
 from osnowa.train import checkpoints
 from osnowa.train.checkpoints import Checkpoint, TrainingState
 from osnowa.train.config import TrainingConfig
@@ -37,7 +37,7 @@ class StepResult:
     """What one update saw. Losses are means over the whole batch."""
 
     loss: float
-    masked_loss: float
+    token_loss: float
     next_sentence_loss: float | None
     gradient_norm: float
     tokens: int
@@ -51,7 +51,7 @@ class Trainer:
     def __init__(
         self,
         model: Transformer,
-        objective: EncoderObjective,
+        objective: Objective,
         rows: RowSequence,
         held_out: HeldOut,
         config: TrainingConfig,
@@ -86,24 +86,28 @@ class Trainer:
     def step(self) -> StepResult:
         """One update of the weights: the seed's list of steps, top to bottom."""
         config, state = self.config, self.state
-        batches, after = self.draw(state.place)  # mini-batch, dynamic masking
-        num_masked = sum(len(batch.labels) for batch in batches)
+        batches, after = self.draw(state.place)  # mini-batch, and what is asked of it
+        num_asked = sum(len(batch.labels) for batch in batches)
         num_pairs = sum(len(batch.first) for batch in batches) if self.model.next_sentence is not None else 0
-        num_tokens = sum(int((batch.layout.document_ids > 0).sum()) for batch in batches)
-        masked_loss = next_loss = 0.0
+        num_tokens = sum(batch.num_tokens for batch in batches)
+        balance_weight = self.model.config.balance_weight / len(batches)
+        token_loss = next_loss = balance_loss = 0.0
         self.model.train()
         for index, batch in enumerate(batches):
             torch.manual_seed(derived_seed(self.seed, state.step, index))  # dropout: a function of the place, too
-            outcome = self.objective.outcome(self.model, batch.to(self.device))  # encoder, heads, logits, losses
-            loss = outcome.masked_loss / num_masked
+            outcome = self.objective.outcome(self.model, batch.to(self.device))  # stacks, heads, logits, losses
+            loss = outcome.token_loss / num_asked
             if num_pairs:
                 loss = loss + config.next_sentence_weight * outcome.next_sentence_loss / num_pairs
+            if balance_weight:
+                loss = loss + balance_weight * outcome.balance_loss
+                balance_loss += balance_weight * outcome.balance_loss.item()
             loss.backward()  # type: ignore[no-untyped-call]  # back-propagation
-            masked_loss += outcome.masked_loss.item() / num_masked
+            token_loss += outcome.token_loss.item() / num_asked
             next_loss += outcome.next_sentence_loss.item() / max(1, num_pairs)
         self.masters.take_gradients()
         norm = self.clip()
-        total = masked_loss + config.next_sentence_weight * next_loss
+        total = token_loss + config.next_sentence_weight * next_loss + balance_loss
         applied = math.isfinite(total) and math.isfinite(norm)
         factor = state.rate_scale * self.rate_factor(state.step + 1)
         if applied:
@@ -118,7 +122,7 @@ class Trainer:
             tokens=state.tokens + num_tokens,
             bad_steps=0 if applied else state.bad_steps + 1,
         )
-        return StepResult(total, masked_loss, next_loss if num_pairs else None, norm, num_tokens, factor, applied)
+        return StepResult(total, token_loss, next_loss if num_pairs else None, norm, num_tokens, factor, applied)
 
     def draw(self, place: Place) -> tuple[list[Batch], Place]:
         """The mini-batch at `place` with its masks, in micro-batches, and the place after it."""
@@ -233,7 +237,7 @@ class Trainer:
             "tokens": self.state.tokens,
             "seconds": round(self.state.seconds, 3),
             "loss": result.loss,
-            "masked_loss": result.masked_loss,
+            "token_loss": result.token_loss,
             "learning_rate": self.config.learning_rate * result.rate_factor,
             "gradient_norm": result.gradient_norm,
             "tokens_per_second": round(result.tokens / seconds, 1),

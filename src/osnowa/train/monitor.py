@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, TextIO
 
 from osnowa import files
 from osnowa.errors import OsnowaError
+from osnowa.objective.words import Words, words_of
 from osnowa.train.pace import Pace
 from osnowa.train.screen import Screen, duration
 from osnowa.train.tensorboard import EventFile
@@ -19,13 +20,7 @@ TENSORBOARD = "tensorboard"
 Kind = Literal["train", "held_out", "probe", "event"]
 
 # Shown as a percentage on the screen.
-_SHARES = ("masked_accuracy", "next_sentence_accuracy")
-_SPOKEN = {
-    "loss": "loss",
-    "masked_loss": "masked loss",
-    "masked_accuracy": "masked accuracy",
-    "next_sentence_accuracy": "next-sentence accuracy",
-}
+_SHARES = ("token_accuracy", "next_sentence_accuracy")
 
 
 class Monitor:
@@ -35,7 +30,7 @@ class Monitor:
     out. On resume (`resume_step` > 0) lines and events after `resume_step` are dropped, and what the log already holds
     about earlier steps is not written twice; from step 0 the log begins anew.
 
-    `total_steps` may be changed while the run goes on. Use it as a context manager, or call `close`.
+    `total_steps` may be changed while the run goes on; `words` say what the figures are figures of. Use it as a context manager, or call `close`.
     """
 
     def __init__(
@@ -47,7 +42,9 @@ class Monitor:
         resume_step: int = 0,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
+        words: Words | None = None,
     ) -> None:
+        self._spoken = spoken(words or words_of(None))
         self.total_steps, self.resume_step, self.clock = total_steps, resume_step, clock
         self.screen = Screen(stream, quiet=quiet, clock=clock)
         self._seen: set[tuple[str, int, str]] = set()
@@ -82,9 +79,16 @@ class Monitor:
         """Results on the held-out text after `step` steps."""
         numbers = finite(values)
         self._write("held_out", step, numbers)
-        told = [key for key in _SPOKEN if key in numbers and not (key == "loss" and "masked_loss" in numbers)]
-        spoken = ", ".join(f"{_SPOKEN[key]} {figure(key, numbers[key])}" for key in told)
-        self.screen.say(f"step {step:,}  held-out: {spoken}")
+        told = [key for key in self._spoken if key in numbers and not (key == "loss" and "token_loss" in numbers)]
+        figures = ", ".join(f"{self._spoken[key]} {figure(key, numbers[key])}" for key in told)
+        self.screen.say(f"step {step:,}  held-out: {figures}")
+        self._rest(step)
+
+    def continued(self, step: int, text: str, continuation: str, answer: str | None = None) -> None:
+        """What the model says after, or in answer to, the fixed prompt `text`; `answer` is what stands in the corpus."""
+        known = {} if answer is None else {"answer": answer}
+        self._write("probe", step, {"text": text, **known, "continuation": continuation}, text)
+        self.screen.say(f"step {step:,}  {text}  →  {continuation}")
         self._rest(step)
 
     def probe(
@@ -98,7 +102,7 @@ class Monitor:
         known = {} if answer is None else {"answer": answer}
         self._write("probe", step, {"text": text, **known, "masks": plain}, text)
         best = [
-            ", ".join(f"{guess['token']} {figure('masked_accuracy', guess['probability'])}" for guess in mask[:3])
+            ", ".join(f"{guess['token']} {figure('token_accuracy', guess['probability'])}" for guess in mask[:3])
             for mask in masks
         ]
         self.screen.say(f"step {step:,}  {text}  →  {' | '.join(best)}")
@@ -195,6 +199,16 @@ class Monitor:
     def _line(self) -> str:
         loss, speed, left = self._told()
         return join(f"step {self._step}/{self.total_steps}", loss, join(speed, left, between=", "), between=" ")
+
+
+def spoken(words: Words) -> dict[str, str]:
+    """What a line says for a figure of the log, in this order."""
+    return {
+        "loss": "loss",
+        "token_loss": words.figures.loss,
+        "token_accuracy": words.figures.accuracy,
+        "next_sentence_accuracy": f"{words.pairs.tag} accuracy",
+    }
 
 
 def join(*parts: str, between: str = "  ") -> str:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from osnowa.train.muon import Muon
+
 OptimiserName = Literal["adamw", "muon"]
 
 
@@ -15,8 +17,7 @@ class Optimiser:
     """The optimizers of a run as one: a step at a learning-rate factor, and state as plain tensors.
 
     `adamw`: AdamW (Loshchilov & Hutter 2019) everywhere, weight decay on matrices only.
-    `muon`: Muon (Jordan et al. 2024; torch's own, scaled to AdamW's step as in Liu et al. 2025) on the matrices inside
-    blocks, AdamW on embeddings, heads, norms and biases.
+    `muon`: Muon (Jordan et al. 2024, scaled to AdamW's step as in Liu et al. 2025) on the matrices inside blocks, AdamW on embeddings, heads, norms and biases.
     """
 
     def __init__(
@@ -43,11 +44,8 @@ class Optimiser:
                 )
                 self.rates[label] = learning_rate
         if groups["matrices"]:
-            self.parts["matrices"] = torch.optim.Muon(
-                [parameters[each] for each in groups["matrices"]],
-                lr=matrix_learning_rate,
-                weight_decay=weight_decay,
-                adjust_lr_fn="match_rms_adamw",
+            self.parts["matrices"] = Muon(
+                [parameters[each] for each in groups["matrices"]], lr=matrix_learning_rate, weight_decay=weight_decay
             )
             self.rates["matrices"] = matrix_learning_rate
 

@@ -1,4 +1,4 @@
-"""How the learning rate moves: warm-up, then linear, cosine, or stable with a decay at the end."""
+"""How the learning rate moves: warm-up, then linear, cosine, stable with a decay at the end, or 1 / sqrt(step)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
-ScheduleName = Literal["linear", "cosine", "wsd"]
+ScheduleName = Literal["linear", "cosine", "wsd", "inverse-sqrt"]
 
 
 def linear(progress: float, decay_share: float) -> float:
@@ -36,6 +36,8 @@ def learning_rate_factor(step: int, *, steps: int, warmup: int, schedule: Schedu
     """
     if step <= warmup:
         return step / (warmup + 1)
+    if schedule == "inverse-sqrt":  # Vaswani et al. 2017, equation 3: it never ends at zero
+        return math.sqrt((warmup + 1) / step)
     progress = (step - 1 - warmup) / max(1, steps - warmup)
     if schedule == "wsd":  # the decay is a share of the whole run, not of what follows the warm-up
         decay_share = min(1.0, decay_share * steps / max(1, steps - warmup))

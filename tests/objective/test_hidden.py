@@ -14,20 +14,14 @@ from torch import Tensor
 from osnowa.data import NOT_ASKED, Rows
 from osnowa.data.plan import Shape
 from osnowa.model import ModelConfig, Transformer, initialise
-from osnowa.objective import Batch, EncoderObjective, ObjectiveConfig
+from osnowa.objective import Batch, HiddenTokens, ObjectiveConfig, Vocabulary
 
 NAMES = {"masked": "single", "masked-next-sentence": "pair"}
 
 
-def objective(vocab_size: int = VOCAB_SIZE, **changes: object) -> EncoderObjective:
-    return EncoderObjective(
-        ObjectiveConfig.read("objective", changes),
-        seed=1,
-        mask=MASK,
-        special_ids=SPECIAL_IDS,
-        vocab_size=vocab_size,
-        continues_word=np.arange(vocab_size) % 3 == 0,
-    )
+def objective(vocab_size: int = VOCAB_SIZE, **changes: object) -> HiddenTokens:
+    vocabulary = Vocabulary(vocab_size, 0, 1, 2, MASK, SPECIAL_IDS, np.arange(vocab_size) % 3 == 0)
+    return HiddenTokens(ObjectiveConfig.read("objective", changes), vocabulary, seed=1)
 
 
 def tiny_model(dtype: torch.dtype = torch.float64, vocab_size: int = VOCAB_SIZE, **changes: object) -> Transformer:
@@ -74,7 +68,7 @@ def test_the_share_and_whole_words_of_the_settings_are_kept() -> None:
     for share in (0.15, 0.4):
         assert len(objective(mask_share=share).batch(rows).labels) / ordinary == pytest.approx(share, abs=0.01)
     words, tokens = (objective(whole_words=whole).batch(rows).selected.tolist() for whole in (True, False))
-    continues = objective().continues_word[rows.tokens.ravel()]
+    continues = objective().vocabulary.continues_word[rows.tokens.ravel()]
     inside = [place for place in range(rows.tokens.size) if continues[place] and not rows.special.ravel()[place - 1]]
     for selected, torn in ((set(words), False), (set(tokens), True)):
         assert any((place in selected) != (place - 1 in selected) for place in inside) == torn
@@ -102,7 +96,7 @@ def gradients(model: Transformer, loss: Tensor) -> dict[str, Tensor]:
 
 def test_the_masked_only_head_gives_the_loss_and_the_gradient_of_the_full_head() -> None:
     model, batch = tiny_model(), objective(name="masked").batch(take(12, shape="single"))
-    ours, full = objective().outcome(model, batch).masked_loss, full_head_loss(model, batch)
+    ours, full = objective().outcome(model, batch).token_loss, full_head_loss(model, batch)
     assert ours.item() == pytest.approx(full.item(), rel=1e-12)
     one, other = gradients(model, ours), gradients(model, full)
     assert set(one) == set(other)
@@ -113,8 +107,8 @@ def test_the_masked_only_head_gives_the_loss_and_the_gradient_of_the_full_head()
 def total_loss(model: Transformer, batches: list[Batch]) -> list[Tensor]:
     """The parts of the whole batch's loss, as a training step adds them up."""
     outcomes = [objective().outcome(model, batch) for batch in batches]
-    num_masked, num_pairs = sum(o.num_masked for o in outcomes), max(1, sum(o.num_pairs for o in outcomes))
-    return [o.masked_loss / num_masked + o.next_sentence_loss / num_pairs for o in outcomes]
+    num_asked, num_pairs = sum(o.num_asked for o in outcomes), max(1, sum(o.num_pairs for o in outcomes))
+    return [o.token_loss / num_asked + o.next_sentence_loss / num_pairs for o in outcomes]
 
 
 @pytest.mark.parametrize("sizes", [[1] * 12, [5, 7], [1, 1, 4, 6]])
@@ -149,8 +143,8 @@ def test_the_next_sentence_loss_is_over_the_asked_pairs_alone() -> None:
     verdicts = model.next_sentence(hidden[batch.first]).argmax(-1)
     assert outcome.pairs_right == int((verdicts == batch.is_next).sum())
     guesses = model.head(hidden[batch.selected]).argmax(-1)
-    assert outcome.masked_right == int((guesses == batch.labels).sum())
-    assert objective().outcome(model, batch).masked_right == 0  # counted only when asked
+    assert outcome.right == int((guesses == batch.labels).sum())
+    assert objective().outcome(model, batch).right == 0  # counted only when asked
 
 
 def test_no_pair_and_no_head_mean_no_next_sentence_loss() -> None:
@@ -159,7 +153,7 @@ def test_no_pair_and_no_head_mean_no_next_sentence_loss() -> None:
         outcome = objective().outcome(model, batch, count_right=True)
         assert outcome.next_sentence_loss.item() == 0
         assert (outcome.num_pairs, outcome.pairs_right) == (0, 0)
-        gradient = gradients(model, outcome.masked_loss + outcome.next_sentence_loss)
+        gradient = gradients(model, outcome.token_loss + outcome.next_sentence_loss)
         assert not any(name.startswith("next_sentence") for name in gradient)
 
 
@@ -169,41 +163,39 @@ def test_a_row_of_padding_alone_adds_nothing_and_nothing_is_no_nan() -> None:
     model = tiny_model()
     alone = objective().outcome(model, objective().batch(rows_of([row], [special], [0])))
     with_padding = objective().outcome(model, objective().batch(rows_of([row, padding], [special, [1] * 6], [0, 1])))
-    assert alone.masked_loss.item() == pytest.approx(with_padding.masked_loss.item(), rel=1e-12)
-    assert alone.num_masked == with_padding.num_masked == 1
+    assert alone.token_loss.item() == pytest.approx(with_padding.token_loss.item(), rel=1e-12)
+    assert alone.num_asked == with_padding.num_asked == 1
     nothing = objective().outcome(model, objective().batch(rows_of([padding], [[1] * 6], [0])), count_right=True)
-    assert (nothing.masked_loss.item(), nothing.num_masked, nothing.masked_right) == (0, 0, 0)
+    assert (nothing.token_loss.item(), nothing.num_asked, nothing.right) == (0, 0, 0)
 
 
 def test_losses_of_half_precision_models_are_summed_in_float32() -> None:
     batch = objective().batch(take(60))
     exact = objective().outcome(tiny_model(torch.float64), batch)
     half = objective().outcome(tiny_model(torch.bfloat16), batch)
-    assert half.masked_loss.dtype == half.next_sentence_loss.dtype == torch.float32
-    assert exact.masked_loss.dtype == torch.float64
-    assert half.masked_loss.item() == pytest.approx(exact.masked_loss.item(), rel=1e-3)
+    assert half.token_loss.dtype == half.next_sentence_loss.dtype == torch.float32
+    assert exact.token_loss.dtype == torch.float64
+    assert half.token_loss.item() == pytest.approx(exact.token_loss.item(), rel=1e-3)
 
 
-def learn(model: Transformer, batch: Batch, task: EncoderObjective, steps: int) -> tuple[float, float]:
+def learn(model: Transformer, batch: Batch, task: HiddenTokens, steps: int) -> tuple[float, float]:
     """Mean losses after some steps on one batch."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0)
     for _ in range(steps):
         optimiser.zero_grad()
         outcome = task.outcome(model, batch)
-        loss = outcome.masked_loss / outcome.num_masked + outcome.next_sentence_loss / max(1, outcome.num_pairs)
+        loss = outcome.token_loss / outcome.num_asked + outcome.next_sentence_loss / max(1, outcome.num_pairs)
         loss.backward()
         optimiser.step()
     outcome = task.outcome(model, batch)
-    return outcome.masked_loss.item() / outcome.num_masked, outcome.next_sentence_loss.item() / max(
-        1, outcome.num_pairs
-    )
+    return outcome.token_loss.item() / outcome.num_asked, outcome.next_sentence_loss.item() / max(1, outcome.num_pairs)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("placement", ["pre", "post"])
 def test_each_objective_drives_the_loss_on_one_batch_to_about_zero(name: str, placement: str) -> None:
     task = objective(name=name)
-    shape: Shape = task.config.shape
+    shape: Shape = task.shape
     assert shape == NAMES[name]
     batch = task.batch(take(8, shape=shape, row_length=32))
     model = tiny_model(torch.float32, norm_placement=placement)

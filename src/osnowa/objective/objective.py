@@ -1,0 +1,66 @@
+"""An objective: rows become questions, and a model's answers become losses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from osnowa.data import Room, Rows, Shape
+from osnowa.model import Transformer
+from osnowa.objective.batch import Batch, Outcome, Vocabulary
+from osnowa.objective.config import ObjectiveConfig
+
+
+class Objective(ABC):
+    """What is asked of a row, as a function of (seed, epoch, place of the row) alone."""
+
+    shape: Shape = "single"
+    room: Room | None = None  # None: rows of [CLS] A [SEP]
+
+    def __init__(self, config: ObjectiveConfig, vocabulary: Vocabulary, *, seed: int) -> None:
+        self.config, self.vocabulary, self.seed = config, vocabulary, seed
+
+    @abstractmethod
+    def batch(self, rows: Rows) -> Batch:
+        """The questions of `rows`."""
+
+    def outcome(self, model: Transformer, batch: Batch, *, count_right: bool = False) -> Outcome:
+        """Stacks, heads, logits and losses. The vocabulary head sees the asked places only.
+
+        Labels are smoothed while the model is in training mode (Szegedy et al. 2016, section 7), never on held-out text.
+        """
+        hidden = hidden_vectors(model, batch).flatten(0, 1)
+        logits = _wide(model.head(hidden.index_select(0, batch.selected)))
+        smoothing = self.config.label_smoothing if model.training else 0.0
+        loss = F.cross_entropy(logits, batch.labels, reduction="sum", label_smoothing=smoothing)
+        next_sentence, num_pairs, right, pairs_right = loss.new_zeros(()), 0, 0, 0
+        if count_right:
+            right = int((logits.argmax(-1) == batch.labels).sum())
+        if model.next_sentence is not None and len(batch.first):
+            num_pairs = len(batch.first)
+            verdicts = _wide(model.next_sentence(hidden.index_select(0, batch.first)))
+            next_sentence = F.cross_entropy(verdicts, batch.is_next, reduction="sum")
+            if count_right:
+                pairs_right = int((verdicts.argmax(-1) == batch.is_next).sum())
+        balance = model.balance_loss(batch.layout.document_ids > 0)
+        balance = loss.new_zeros(()) if balance is None else balance
+        return Outcome(loss, next_sentence, balance, len(batch.labels), num_pairs, right, pairs_right)
+
+
+def hidden_vectors(model: Transformer, batch: Batch) -> Float[Tensor, "batch seq d_model"]:
+    """What the heads look at, by topology: the encoder's vectors, or the decoder's with or without an encoder's."""
+    if model.config.topology == "encoder":
+        return model.encode(batch.tokens, batch.layout, batch.segments)
+    if batch.source is None:
+        return model.decode(batch.tokens, batch.layout)
+    memory = model.encode(batch.source.tokens, batch.source.layout)
+    return model.decode(batch.tokens, batch.layout, memory, batch.source.layout)
+
+
+def _wide(logits: Tensor) -> Tensor:
+    """At least float32: a sum of losses in bfloat16 would keep two digits."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
