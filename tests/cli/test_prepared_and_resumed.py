@@ -193,6 +193,16 @@ def test_doctor_examines_a_prepared_folder_as_it_is(prepared: Path) -> None:
     refused(osnowa("doctor", prepared, *PLAIN, "--corpus.run_characters=400"), 78, "was prepared with 300")
 
 
+def test_a_guessed_encoding_is_warned_of_and_stands_beside_the_source(tmp_path: Path) -> None:
+    write_texts(tmp_path / "text")
+    (tmp_path / "text" / "99.txt").write_bytes("The café’s façade is naïve, they said at noon.\n".encode("cp1252"))
+    found = osnowa("doctor", tmp_path / "text", *SMALL)
+    assert found.code == 0, found.err
+    assert "warning: the encoding of 1 file is a guess" in found.out
+    assert 'guessed to be cp1252 (Western European), where a word is "café’s"' in found.out
+    assert "--corpus.encoding" in found.out
+
+
 def test_doctor_names_each_source_with_encoding_document_mode_and_notes(tmp_path: Path) -> None:
     write_texts(tmp_path / "text")
     (tmp_path / "text" / "99.txt").write_bytes("Zażółć gęślą jaźń, powiedziała babcia Ali.\n".encode("cp1250") * 3)

@@ -116,8 +116,9 @@ def test_text_without_blanks_is_judged_in_linear_time(tmp_path: Path) -> None:
     assert time.process_time() - began < 5  # 0.1 s; quadratic would be hours
 
 
-def test_one_polish_name_among_western_words_is_not_read_as_western(tmp_path: Path) -> None:
-    data = b"The caf\xe9 was na\xefve.\n" * 5 + "Wałęsa came from Gdańsk.\n".encode("cp1250")
+@pytest.mark.parametrize("name", ["Wałęsa", "Gdańsk", "Poznań", "Łódź", "Jaś"])
+def test_one_polish_name_among_western_words_is_refused_and_not_read_as_western(tmp_path: Path, name: str) -> None:
+    data = b"The caf\xe9 was na\xefve.\n" * 5 + f"A plain line, and {name} in it.\n".encode("cp1250")
     with pytest.raises(DataError, match=r"looks neither like Polish .* nor clearly like a Western language in cp1252"):
         read_text(tmp_path, data)
 
