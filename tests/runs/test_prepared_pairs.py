@@ -66,7 +66,7 @@ def test_bytes_of_the_store_are_those_of_both_sides(pairs: Path, tmp_path: Path)
 
 
 def test_a_side_without_tokens_takes_its_pair_with_it(tmp_path: Path) -> None:
-    """A variation selector alone is text, and nothing to a tokenizer that drops what nobody sees."""
+    """A private-use sign alone is text, and nothing to a tokenizer that drops what nobody can read."""
     lines = [json.dumps({"en": source, "pl": target}) for source, target in [*PAIRS, ("A sign.", "\ue000")]]
     (tmp_path / "p.jsonl").write_text("\n".join(lines), encoding="utf-8")
     settings = {
