@@ -14,12 +14,16 @@ from osnowa.tokenizer import Tokenizer
 OWN_FILE, FILE, OLD_FILE = "chat_template.json", "chat_template.jinja", "tokenizer_config.json"
 
 
-def write_chat(folder: Path, template: ChatTemplate) -> None:
-    """Both files of a template, into a folder that the caller publishes.
+def write_chat(folder: Path, template: Template) -> None:
+    """The files of a template, into a folder that the caller publishes: another tool's text goes on as it is.
 
     Raises:
         StorageError, CannotCreateError
     """
+    if isinstance(template, ForeignTemplate):
+        files.write(folder / FILE, template.source)
+        return
+    assert isinstance(template, ChatTemplate), type(template)
     values: dict[str, Any] = {name: list(value) for name, value in template.model_dump().items()}
     files.write_json(folder / OWN_FILE, values)
     files.write(folder / FILE, template.to_jinja())

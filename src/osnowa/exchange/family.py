@@ -26,6 +26,7 @@ __all__ = [
     "shown",
 ]
 
+SOURCE_WHOLE = "osnowa_source_whole"  # in config.json: the decoder saw its source in both directions
 Values = dict[str, Any]
 # Settings that few classes have a key for, and what all other classes do.
 RARE: Mapping[str, object] = {

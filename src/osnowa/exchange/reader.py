@@ -13,7 +13,7 @@ from osnowa import files
 from osnowa.errors import DamagedError, DataError, InputMissingError, SettingsError
 from osnowa.exchange.entry import MODEL_FILE, Entry, Shapes, unpack_all
 from osnowa.exchange.families import FAMILIES
-from osnowa.exchange.family import Family, SpecialIds, parameter_shapes
+from osnowa.exchange.family import SOURCE_WHOLE, Family, SpecialIds, parameter_shapes
 from osnowa.exchange.keys import Keys
 from osnowa.exchange.notes import Note
 from osnowa.exchange.tensor_files import Stored, declared, find_tensors, read_tensors, unreadable_kinds
@@ -39,6 +39,7 @@ class Imported(NamedTuple):
     tokenizer: Tokenizer | None
     notes: tuple[Note, ...]
     ids: SpecialIds = SpecialIds(None, None, None)  # as config.json names them
+    source_whole: bool = False  # a decoder that saw the tokens of its source in both directions
 
     @property
     def masked_head(self) -> bool:
@@ -59,6 +60,7 @@ def read_folder(folder: Path) -> Imported:
     held, notes = _find(folder, family, family.second_names(settings))
     heads, about_heads = family.read_heads(held, str(folder))
     ids = _read_ids(keys, settings.get("vocab_size"))
+    source_whole = keys.flag(SOURCE_WHOLE, False)
     keys.check()
     config = _build(family, settings | heads, keys.where)
     used, left_out = _drop_left_outs(held, family.unused(config))
@@ -70,7 +72,7 @@ def read_folder(folder: Path) -> Imported:
     weights, converted = _load(folder, entries, shapes, used, second_names)
     tokenizer, about_tokenizer = _read_tokenizer(folder, config)
     every = [*keys.notes(), *notes, *more, *about_heads, *left_out, *converted, *about_tokenizer]
-    return Imported(config, weights, tokenizer, tuple(every), ids)
+    return Imported(config, weights, tokenizer, tuple(every), ids, source_whole)
 
 
 # --- settings -----------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from osnowa import files
 from osnowa.errors import SettingsError
 from osnowa.exchange.chat import write_chat
 from osnowa.exchange.families import choose_family
-from osnowa.exchange.family import SpecialIds, parameter_shapes
-from osnowa.generate.chat import ChatTemplate
+from osnowa.exchange.family import SOURCE_WHOLE, SpecialIds, parameter_shapes
+from osnowa.generate.chat import Template
 from osnowa.model import ModelConfig
 from osnowa.tokenizer import FILE as TOKENIZER_FILE
 from osnowa.tokenizer import Tokenizer, special_tokens_map, tokenizer_config
@@ -27,12 +27,15 @@ def write_folder(
     *,
     card: str,
     ids: SpecialIds | None = None,
-    chat: ChatTemplate | None = None,
+    chat: Template | None = None,
+    source_whole: bool = False,
 ) -> None:
     """Fill `folder`, which the caller publishes: config, weights, tokenizer and model card.
 
     A shape that no class of transformers has is written in our own format. `ids` are the special tokens' where the
-    tokenizer has other names for them than ours; `tokenizer` is None for a model that came without one, `chat` for one that holds no conversations.
+    tokenizer has other names for them than ours; `tokenizer` is None for a model that came without one, `chat` for one
+    that holds no conversations. `source_whole`: a decoder that saw the tokens of a source in both directions, which
+    config.json says under a key of ours.
 
     `weights` are named as in `Transformer.named_parameters()`: a tied matrix is there once. They are written as
     float32, and equal weights give equal bytes.
@@ -61,6 +64,7 @@ def write_folder(
         "model_type": family.model_type,
         "dtype": "float32",
         **family.write_settings(config, ids),
+        **({SOURCE_WHOLE: True} if source_whole else {}),
     }
     generation = family.write_generation(ids)
     for name, group in tensors.items():

@@ -11,15 +11,21 @@ from typing import Any
 from osnowa import files
 from osnowa.errors import CannotCreateError, SettingsError
 from osnowa.exchange import Imported, Note, choose_family, notes_before_training, read_folder, write_folder
+from osnowa.exchange.chat import FILE as CHAT_FILE
+from osnowa.exchange.chat import OWN_FILE as OWN_CHAT_FILE
+from osnowa.exchange.chat import read_chat
 from osnowa.exchange.family import SpecialIds
 from osnowa.exchange.gguf import NumberType, export_gguf
 from osnowa.exchange.tensor_files import INDEX_FILE
+from osnowa.generate.chat import PLAIN, Template
 from osnowa.runs.model import find_model_folder
 
 CARD = "README.md"
 # Files of a model folder that are read, or written anew from what was read.
 _TAKEN = {
     CARD,
+    CHAT_FILE,
+    OWN_CHAT_FILE,
     files.MANIFEST,
     INDEX_FILE,
     "config.json",
@@ -57,7 +63,7 @@ def import_model(folder: str | Path, out: str | Path) -> Exchanged:
     """
     source, target = find_model_folder(Path(folder)), _new(out)
     read = read_folder(source)
-    _publish(read, _card(source), target, {"kind": "model"})
+    _publish(read, _card(source), target, {"kind": "model"}, _chat(read, source))
     left = sorted(path.name for path in source.iterdir() if path.name not in _TAKEN and path.suffix != ".safetensors")
     message = f"{source}: files that osnowa does not take over"
     notes = [*read.notes, *notes_before_training(read.config, read.ids.pad)]
@@ -80,15 +86,15 @@ def export_model(model: str | Path, to: str, out: str | Path, *, number_type: Nu
         raise SettingsError(f"--type {number_type}", f"has no effect with --to {to}", "leave it out")
     source, target = find_model_folder(Path(model)), _new(out)
     read = read_folder(source)
-    made = WRITERS[to](read, _card(source), target, number_type or "f16")
+    made = WRITERS[to](read, source, target, number_type or "f16")
     return _exchanged(read, target, [*read.notes, *made])
 
 
-Writer = Callable[[Imported, str, Path, NumberType], list[Note]]
-"""Publishes a model with its card at a path where nothing is, and says what the reader should know."""
+Writer = Callable[[Imported, Path, Path, NumberType], list[Note]]
+"""Publishes what was read from a folder at a path where nothing is, and says what the reader should know."""
 
 
-def write_gguf(read: Imported, card: str, target: Path, number_type: NumberType) -> list[Note]:
+def write_gguf(read: Imported, source: Path, target: Path, number_type: NumberType) -> list[Note]:
     """A file for llama.cpp.
 
     Raises:
@@ -100,7 +106,7 @@ def write_gguf(read: Imported, card: str, target: Path, number_type: NumberType)
     return export_gguf(target, read.config, read.weights, read.tokenizer, type=number_type, name=name)
 
 
-def write_huggingface(read: Imported, card: str, target: Path, number_type: NumberType) -> list[Note]:
+def write_huggingface(read: Imported, source: Path, target: Path, number_type: NumberType) -> list[Note]:
     """A folder that `AutoModel...from_pretrained` loads.
 
     Raises:
@@ -110,16 +116,25 @@ def write_huggingface(read: Imported, card: str, target: Path, number_type: Numb
     for note in notes:
         if note.code == "own-format":
             raise SettingsError("--to huggingface", note.message, "load it with osnowa")
-    _publish(read, card, target, {"kind": "model"})
+    _publish(read, _card(source), target, {"kind": "model"}, _chat(read, source))
     return notes
 
 
 WRITERS: dict[str, Writer] = {"huggingface": write_huggingface, "gguf": write_gguf}
 
 
-def _publish(read: Imported, card: str, target: Path, facts: dict[str, Any]) -> None:
+def _publish(read: Imported, card: str, target: Path, facts: dict[str, Any], chat: Template | None) -> None:
     with files.publish(target, facts) as work:
-        write_folder(work, read.config, read.weights, read.tokenizer, card=card, ids=_ids(read))
+        write_folder(
+            work,
+            read.config,
+            read.weights,
+            read.tokenizer,
+            card=card,
+            ids=_ids(read),
+            chat=chat,
+            source_whole=read.source_whole,
+        )
 
 
 def _ids(read: Imported) -> SpecialIds:
@@ -140,6 +155,13 @@ def _new(out: str | Path) -> Path:
     if target.exists() or target.is_symlink():
         raise CannotCreateError(str(target), "is there already", "choose another --out")
     return target
+
+
+def _chat(read: Imported, source: Path) -> Template | None:
+    """The folder's chat template, ours or another tool's; the plain one for a decoder that has none."""
+    if read.tokenizer is None or read.config.topology != "decoder":
+        return None
+    return read_chat(source, read.tokenizer) or PLAIN
 
 
 def _card(source: Path) -> str:

@@ -39,6 +39,7 @@ class Model:
     folder: Path
     frame: Frame | None = None  # the ids around texts, where they are not those that the tokenizer tells
     masked_head: bool = True  # False: the folder had none, so [MASK] can't be filled
+    source_whole: bool = False  # a decoder that was trained to see its source in both directions
     notes: tuple[str, ...] = ()  # what was left out or converted when the folder was read
 
     @property
@@ -68,32 +69,46 @@ class Model:
             hidden = model.decode(target, Layout.plain(target), hidden, layout)
         return model.head(hidden)
 
-    def generate(self, text: str, *, prefix: bool = False, **settings: Any) -> GenerateResult:
+    def generate(self, text: str, *, prefix: bool | None = None, **settings: Any) -> GenerateResult:
         """What follows `text`, or for an encoder-decoder what it becomes.
 
         `settings` are those of `osnowa.generate.GenerationConfig`: max_tokens, temperature, top_k, top_p, min_p,
         repetition_penalty, stop, beams, length_penalty, seed. `prefix`: the decoder was trained to see its prompt in
-        both directions.
+        both directions; None: as its folder says.
 
         Raises:
             SettingsError: a wrong setting, or an encoder.
             DataError: more tokens than the model has positions.
         """
         config = GenerationConfig.read("generate", settings)
-        (found,) = generate(self.transformer, self.tokenizer, [text], config, prefix=prefix, frame=self.frame)
+        (found,) = self._generate([text], config, prefix)
         return found
 
-    def generate_batch(self, texts: Sequence[str], *, prefix: bool = False, **settings: Any) -> list[GenerateResult]:
+    def generate_batch(
+        self, texts: Sequence[str], *, prefix: bool | None = None, **settings: Any
+    ) -> list[GenerateResult]:
         """`generate` for several texts side by side: each as if it were alone, but for its draws."""
         config = GenerationConfig.read("generate", settings)
-        return generate(self.transformer, self.tokenizer, texts, config, prefix=prefix, frame=self.frame)
+        return self._generate(texts, config, prefix)
 
     def stream(
-        self, text: str | Sequence[int], *, prefix: bool = False, **settings: Any
+        self, text: str | Sequence[int], *, prefix: bool | None = None, **settings: Any
     ) -> Generator[str, None, GenerateResult]:
         """`generate`, piece by piece; the generator returns the whole. Ids instead of a text are taken as they are."""
         config = GenerationConfig.read("generate", settings)
-        return stream(self.transformer, self.tokenizer, text, config, prefix=prefix, frame=self.frame)
+        whole = self.source_whole if prefix is None else prefix
+        return stream(self.transformer, self.tokenizer, self._prompt(text), config, prefix=whole, frame=self.frame)
+
+    def _generate(self, texts: Sequence[str], config: GenerationConfig, prefix: bool | None) -> list[GenerateResult]:
+        whole = self.source_whole if prefix is None else prefix
+        prompts = [self._prompt(text) for text in texts]
+        return generate(self.transformer, self.tokenizer, prompts, config, prefix=whole, frame=self.frame)
+
+    def _prompt(self, text: str | Sequence[int]) -> str | Sequence[int]:
+        """A decoder that says a target for a source has learned it as source, end, begin, target."""
+        if not self.source_whole or not isinstance(text, str):
+            return text
+        return [*self.tokenizer.encode(text), self.tokenizer.sep, self.tokenizer.cls]
 
     def fill(self, text: str, top_k: int = 5) -> FillResult:
         """The best tokens for each [MASK]; see `osnowa.generate.fill`."""
@@ -148,4 +163,4 @@ def load(path: str | Path, device: str = "cpu") -> Model:
     lay_out(transformer)
     frame = Frame.of(imported.tokenizer, imported.config, imported.ids.start)
     notes = tuple(note.message for note in imported.notes)
-    return Model(transformer, imported.tokenizer, folder, frame, imported.masked_head, notes)
+    return Model(transformer, imported.tokenizer, folder, frame, imported.masked_head, imported.source_whole, notes)

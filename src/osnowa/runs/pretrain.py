@@ -12,6 +12,7 @@ from osnowa.data import Place
 from osnowa.errors import InterruptedRun, OsnowaError, StoppedError, UsageError
 from osnowa.exchange import model_card, write_folder
 from osnowa.generate import fill
+from osnowa.generate.chat import PLAIN
 from osnowa.objective import Target
 from osnowa.objective.words import words_of
 from osnowa.runs.facts import run_facts
@@ -219,5 +220,14 @@ def publish(opened: RunFolder, trainer: Trainer, facts: dict[str, Any]) -> None:
     files.write_json(folder / "facts.json", facts)
     signs = {"kind": "model", "steps": trainer.state.step, "identity": opened.workshop.identity}
     with files.publish(folder / "model", signs) as work:
-        write_folder(work, opened.recipe.model, trainer.weights(), opened.prepared.tokenizer, card=model_card(facts))
+        decoder = opened.recipe.model.topology == "decoder"
+        write_folder(
+            work,
+            opened.recipe.model,
+            trainer.weights(),
+            opened.prepared.tokenizer,
+            card=model_card(facts),
+            chat=PLAIN if decoder else None,
+            source_whole=decoder and opened.recipe.objective.question == "target",
+        )
     write_report(folder)
