@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from osnowa.runs.api import Model, Run, doctor, load, prepare, pretrain, report, verify
+    from osnowa.runs.api import Model, Run, doctor, export_model, import_model, load, prepare, pretrain, report, verify
 
 __version__ = "0.1.0"
 
-__all__ = ["Model", "Run", "__version__", "doctor", "load", "prepare", "pretrain", "report", "verify"]
+__all__ = [
+    "Model",
+    "Run",
+    "__version__",
+    "doctor",
+    "export_model",
+    "import_model",
+    "load",
+    "prepare",
+    "pretrain",
+    "report",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,19 @@ import pytest
 import osnowa
 from source_files import modules
 
-PUBLIC = ["Model", "Run", "__version__", "doctor", "load", "prepare", "pretrain", "report", "verify"]
+PUBLIC = [
+    "Model",
+    "Run",
+    "__version__",
+    "doctor",
+    "export_model",
+    "import_model",
+    "load",
+    "prepare",
+    "pretrain",
+    "report",
+    "verify",
+]
 
 
 def test_the_public_names_are_exactly_these() -> None:
