@@ -376,7 +376,7 @@ def test_next_sentence_answers(finished: Path) -> None:
         (("next-sentence", "RUN", "A.", " "), 65, "second sentence is empty"),
         (("report", "nowhere"), 65, "not a run folder"),
         (("verify", "nowhere"), 66, "no such folder"),
-        (("presets", "bart"), 78, "no such preset"),
+        (("presets", "bard"), 78, "no such preset"),
     ],
 )
 def test_questions_that_make_no_sense_get_one_line(

@@ -125,9 +125,9 @@ def test_our_own_format_comes_in_and_does_not_go_out_as_another(tmp_path: Path) 
 
 def test_a_format_is_looked_up_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     foreign = Foreign(tmp_path / "model", "gpt2-tiny")
-    with pytest.raises(SettingsError, match="--to onnx: no such format; use huggingface"):
+    with pytest.raises(SettingsError, match="--to onnx: no such format; use huggingface or gguf"):
         export_model(foreign.path, "onnx", tmp_path / "out")
-    monkeypatch.setitem(exchange_folders.WRITERS, "onnx", lambda read, card, target: [])
+    monkeypatch.setitem(exchange_folders.WRITERS, "onnx", lambda read, source, target, number_type: [])
     assert export_model(foreign.path, "onnx", tmp_path / "out").path == tmp_path / "out"
 
 
