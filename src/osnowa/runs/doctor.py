@@ -23,7 +23,9 @@ from osnowa.runs.rows import objective_of, sequence_of
 from osnowa.runs.suggestion import in_words, suggest
 from osnowa.runs.work import count_parameters, flops_per_token
 
-_UTILISATION = 0.35  # share of the matrix-product peak that training reaches with small models (0.3 to 0.6 measured)
+# Share of the matrix-product peak that training reaches with small models: the slower the products, the less the rest
+# counts (bfloat16 with AMX or AVX-512 0.3 to 0.6 measured, float32 with AVX2 0.75).
+_UTILISATION = {torch.bfloat16: 0.35, torch.float32: 0.7}
 _PEAK_SIZE, _PEAK_SECONDS = 1024, 0.3
 
 
@@ -78,7 +80,7 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
     sentence_lengths = np.diff(store.train.sentences)
     document_tokens = np.diff(np.asarray(store.train.sentences)[np.asarray(store.train.documents)])
     config = recipe.model.changed(vocab_size=tokenizer.vocab_size)
-    useful = _UTILISATION * matrix_peak(machine)
+    useful = useful_operations(machine)
     speed = useful / flops_per_token(config, recipe.objective, recipe.data.row_length)
     per_row = shown / max(1, account.rows)
     parameters = count_parameters(config)
@@ -119,6 +121,16 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
 def describe_source(source: Mapping[str, Any]) -> dict[str, Any]:
     """What the survey found in one source: encoding, document mode and why, and what is to be noted."""
     return {key: source[key] for key in ("name", "format", "bytes", "encoding", "document", "because", "notes")}
+
+
+def tokens_per_second(recipe: Recipe, machine: Machine) -> float:
+    """How fast a recipe will train, from a product measured now and the vocabulary that the recipe names."""
+    return useful_operations(machine) / flops_per_token(recipe.model, recipe.objective, recipe.data.row_length)
+
+
+def useful_operations(machine: Machine) -> float:
+    """Operations per second that training does here, roughly."""
+    return _UTILISATION[machine.dtype] * matrix_peak(machine)
 
 
 def matrix_peak(machine: Machine) -> float:
