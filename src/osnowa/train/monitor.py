@@ -88,7 +88,7 @@ class Monitor:
         """What the model says after, or in answer to, the fixed prompt `text`; `answer` is what stands in the corpus."""
         known = {} if answer is None else {"answer": answer}
         self._write("probe", step, {"text": text, **known, "continuation": continuation}, text)
-        self.screen.say(f"step {step:,}  {text}  →  {continuation}")
+        self.screen.say(f"step {step:,}  {' '.join(text.split())}  →  {' '.join(continuation.split())}")
         self._rest(step)
 
     def probe(
