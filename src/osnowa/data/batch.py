@@ -50,6 +50,11 @@ class RowSequence:
         self.blocks = Blocks(split, block_tokens)
         self._plans: OrderedDict[tuple[int, int], Plan] = OrderedDict()
 
+    @property
+    def places(self) -> int:
+        """Places of one row and of those beside it."""
+        return self.row_length if self.room is None else self.room.places
+
     def plan(self, epoch: int, block: int = 0) -> Plan:
         """The plan of a block of an epoch; the last two used are kept."""
         key = epoch, block

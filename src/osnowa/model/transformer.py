@@ -124,6 +124,8 @@ class Transformer(nn.Module):
 
     def balance_loss(self, real: Bool[Tensor, "batch seq"]) -> Float[Tensor, ""] | None:
         """How unequally busy the experts were in the last forward; None without experts. `real` is False at padding."""
+        if not self.config.num_experts:  # asked in every step: no walk over all modules for nothing
+            return None
         experts = [each for each in self.modules() if isinstance(each, Experts)]
         routed = [each.routed for each in experts if each.routed is not None]
         if not routed:

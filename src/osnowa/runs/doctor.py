@@ -75,7 +75,7 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
     rows = sequence_of(
         recipe, tokenizer, store.train, objective_of(recipe, tokenizer, recipe.run.seed), recipe.run.seed
     )
-    account, places = rows.accounting(), recipe.data.row_length if rows.room is None else rows.room.places
+    account = rows.accounting()
     shown = account.trained + account.special
     sentence_lengths = np.diff(store.train.sentences)
     document_tokens = np.diff(np.asarray(store.train.sentences)[np.asarray(store.train.documents)])
@@ -103,7 +103,7 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
         if len(document_tokens)
         else 0.0,
         "rows": account.rows,
-        "padding_share": account.padded / max(1, account.rows * places),
+        "padding_share": account.padded / max(1, account.rows * rows.places),
         "pairs": account.is_next + account.not_next,
         "samples": account.is_next + account.not_next + account.not_asked,
         "parameters": parameters,

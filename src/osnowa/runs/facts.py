@@ -91,7 +91,7 @@ def row_account(workshop: Workshop) -> dict[str, int]:
     account, num_tokens = workshop.account, workshop.prepared.store.train.num_tokens
     return {
         "row_length": workshop.recipe.data.row_length,
-        "places_per_row": workshop.rows.row_length if workshop.rows.room is None else workshop.rows.room.places,
+        "places_per_row": workshop.rows.places,
         "rows": account.rows,
         "trained_tokens": account.trained,
         "special_tokens": account.special,
