@@ -16,7 +16,7 @@ def test_a_run_killed_at_random_moments_in_all_phases_ends_in_the_same_bytes(tmp
     text = tmp_path / "text.txt"
     text.write_text("\n\n".join(documents()), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, str(HARNESS), str(tmp_path), str(text), "10", "7"],
+        [sys.executable, str(HARNESS), str(tmp_path), str(text), "7", "7"],
         capture_output=True,
         text=True,
         timeout=280,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from osnowa.errors import SettingsError
 from osnowa.objective.batch import Batch, Outcome, Source, Vocabulary
-from osnowa.objective.config import PAIRED, QUESTIONS, ObjectiveConfig, ObjectiveName, Topology
+from osnowa.objective.config import PAIRED, ObjectiveConfig, ObjectiveName, Topology
 from osnowa.objective.hidden import HiddenTokens
 from osnowa.objective.masked import MaskingConfig
 from osnowa.objective.next_token import NextToken
@@ -13,7 +12,6 @@ from osnowa.objective.target import Target
 
 __all__ = [
     "PAIRED",
-    "QUESTIONS",
     "Batch",
     "HiddenTokens",
     "MaskingConfig",
@@ -38,14 +36,11 @@ def build_objective(
     Raises:
         SettingsError: that topology can't learn it.
     """
-    question, topologies = QUESTIONS[config.name]
-    if topology not in topologies:
-        fitting = ", ".join(name for name, (_, fit) in QUESTIONS.items() if topology in fit)
-        raise SettingsError(
-            f"objective.name = {config.name}", f"is nothing for a model of kind {topology}", f"use {fitting}"
-        )
-    if question == "hidden":
+    misfit = config.misfit(topology)
+    if misfit is not None:
+        raise misfit
+    if config.question == "hidden":
         return HiddenTokens(config, vocabulary, seed=seed)
-    if question == "next":
+    if config.question == "next":
         return NextToken(config, vocabulary, seed=seed)
     return Target(config, vocabulary, seed=seed, topology=topology, row_length=row_length)

@@ -82,6 +82,14 @@ class ObjectiveConfig(Settings):
     def masking(self) -> MaskingConfig:
         return MaskingConfig(share=self.mask_share, whole_words=self.whole_words)
 
+    def misfit(self, topology: Topology) -> SettingsError | None:
+        """The error to raise when a model of `topology` can't learn it."""
+        if topology in QUESTIONS[self.name][1]:
+            return None
+        fitting = ", ".join(name for name, (_, topologies) in QUESTIONS.items() if topology in topologies)
+        what = f"is nothing that a model of kind {topology} learns"
+        return SettingsError(f"objective.name = {self.name}", what, f"use {fitting}")
+
     @model_validator(mode="after")
     def _has_effect(self) -> Self:
         rules = (

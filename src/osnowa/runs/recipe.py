@@ -17,7 +17,7 @@ from osnowa.data.config import DataConfig
 from osnowa.errors import InputMissingError, SettingsError
 from osnowa.files import nearest_parent
 from osnowa.model import ModelConfig
-from osnowa.objective import PAIRED, QUESTIONS, ObjectiveConfig
+from osnowa.objective import PAIRED, ObjectiveConfig
 from osnowa.objective.config import EXTRA_SPECIALS
 from osnowa.runs.presets import DEFAULT, resolve
 from osnowa.settings import Settings, nearest, parse_overrides
@@ -185,11 +185,8 @@ def check_together(data: DataConfig, model: ModelConfig) -> list[SettingsError]:
 
 def check_objective(objective: ObjectiveConfig, model: ModelConfig) -> list[SettingsError]:
     """Each objective is something for some topologies only."""
-    if model.topology in QUESTIONS[objective.name][1]:
-        return check_head(objective, model)
-    fitting = ", ".join(name for name, (_, topologies) in QUESTIONS.items() if model.topology in topologies)
-    what = f"is nothing that a model of kind {model.topology} learns"
-    return [SettingsError(f"objective.name = {objective.name}", what, f"use {fitting}")]
+    misfit = objective.misfit(model.topology)
+    return check_head(objective, model) if misfit is None else [misfit]
 
 
 def check_head(objective: ObjectiveConfig, model: ModelConfig) -> list[SettingsError]:
