@@ -24,7 +24,12 @@ class LlamaCpp:
         if pooling is not None:
             options.embedding = True
             options.pooling_type = xllamacpp.llama_pooling_type[f"LLAMA_POOLING_TYPE_{pooling.upper()}"]
+        options.endpoint_slots = True
         self.server = xllamacpp.Server(options)
+        # The answer comes out of the server's main loop. A server that is dropped before its loop runs never ends: it
+        # is told to stop first, then the loop begins, and its owner waits for good.
+        with urllib.request.urlopen(self.server.listening_address + "/slots", timeout=60) as slots:
+            assert len(json.load(slots)) == 1
 
     def ask(self, way: str, question: dict[str, Any]) -> Any:
         request = urllib.request.Request(

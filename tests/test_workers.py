@@ -204,6 +204,22 @@ def test_an_unknown_module_is_an_error_and_no_hang(capfd: pytest.CaptureFixture[
     assert "No module named no_such_module" in capfd.readouterr().err
 
 
+def test_a_pool_keeps_its_processes_for_the_next_run_but_none_that_is_still_at_work(tmp_path: Path) -> None:
+    short, long = (task("tell", folder=str(tmp_path), seconds=seconds) for seconds in (0.3, 30))
+    with workers.Pool("play_worker", 2) as pool:
+        first = set(pool.run([short, short]))
+        assert set(pool.run([short, short])) == first
+        answers = pool.run([short, long])
+        kept = next(answers)
+        answers.close()  # type: ignore[attr-defined]
+        (dropped,) = first - {kept}
+        assert wait_until_dead([dropped], 5) == []
+        again = list(pool.run([short, short]))
+        assert kept in again
+        assert dropped not in again
+    assert wait_until_dead(again, 5) == []
+
+
 # --- death ------------------------------------------------------------------------------------------------------
 
 

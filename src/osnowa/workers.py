@@ -114,83 +114,104 @@ class _Worker:
         self.process.wait()
 
 
-class _Pool:
-    """The workers, what each of them does, and the answers that are not yet asked for."""
+class Pool:
+    """Up to `num_workers` processes of `module`: started when there is work for them, kept for more until closed."""
 
-    def __init__(self, module: str, tasks: Sequence[Task], num_workers: int) -> None:
-        self.module, self.tasks = module, tasks
-        self.waiting = list(range(len(tasks)))[::-1]
-        self.deaths = [0] * len(tasks)
-        self.results: dict[int, dict[str, Any]] = {}
+    def __init__(self, module: str, num_workers: int) -> None:
+        self.module, self.wanted_workers = module, max(1, num_workers)
         self.selector = selectors.DefaultSelector()
         self.workers: list[_Worker] = []
-        self.wanted_workers = max(1, num_workers)
 
-    def fill(self) -> None:
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in list(self.workers):
+            self._end(worker)
+        self.selector.close()
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Any]:
+        """Results of `tasks` in their order; one run at a time.
+
+        Raises:
+            OsnowaError: the first failed task's error (by task order).
+            StorageError: a worker died twice on the same task.
+            RuntimeError: a task failed in a way that is no user's fault; holds the worker's traceback.
+        """
+        work = _Work(tasks)
+        try:
+            for wanted in range(len(tasks)):
+                while wanted not in work.results:
+                    self._fill(work)
+                    self._collect(work)
+                self._fill(work)  # nobody is idle while the caller works on this answer
+                answer = work.results.pop(wanted)
+                if "error" in answer:
+                    kind, *parts = answer["error"]
+                    raise getattr(errors, kind)(*parts)
+                if "bug" in answer:
+                    raise RuntimeError(f"{_name(tasks[wanted])}: a worker failed\n{answer['bug']}")
+                yield answer["result"]
+        finally:
+            for worker in [each for each in self.workers if each.index is not None]:
+                self._end(worker)  # nobody waits for its answer any more
+
+    def _fill(self, work: _Work) -> None:
         """Every waiting task that a worker can take has one."""
         for worker in self.workers:
-            if worker.index is None and self.waiting:
-                index = self.waiting.pop()
-                worker.send(index, self.tasks[index])
-        while self.waiting and len(self.workers) < self.wanted_workers:
+            if worker.index is None and work.waiting:
+                self._give(worker, work)
+        while work.waiting and len(self.workers) < self.wanted_workers:
             worker = _Worker(self.module)
             self.workers.append(worker)
             self.selector.register(worker.answers, selectors.EVENT_READ, worker)
-            index = self.waiting.pop()
-            worker.send(index, self.tasks[index])
+            self._give(worker, work)
 
-    def collect(self) -> None:
+    @staticmethod
+    def _give(worker: _Worker, work: _Work) -> None:
+        index = work.waiting.pop()
+        worker.send(index, work.tasks[index])
+
+    def _collect(self, work: _Work) -> None:
         """Wait for at least one answer or death."""
         for key, _ in self.selector.select():
             worker: _Worker = key.data
             index, answer = worker.index, worker.answer()
             worker.index = None
             if answer is None:
-                self._bury(worker, index)
+                self._end(worker, after_seconds=5)  # its pipe closes a moment before it has its exit code
+                work.died(index, worker.process.returncode)
             elif index is not None:
-                self.results[index] = answer
+                work.results[index] = answer
 
-    def _bury(self, worker: _Worker, index: int | None) -> None:
+    def _end(self, worker: _Worker, *, after_seconds: float = 0) -> None:
         self.selector.unregister(worker.answers)
         self.workers.remove(worker)
-        worker.stop(after_seconds=5)  # its pipe closes a moment before it has its exit code
+        worker.stop(after_seconds=after_seconds)
+
+
+class _Work:
+    """Tasks that wait, and the answers that are not yet asked for."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.tasks = tasks
+        self.waiting = list(range(len(tasks)))[::-1]
+        self.deaths = [0] * len(tasks)
+        self.results: dict[int, dict[str, Any]] = {}
+
+    def died(self, index: int | None, code: int) -> None:
+        """The worker that had the task is gone: the task waits again, once."""
         if index is None:
             return
         self.deaths[index] += 1
         if self.deaths[index] > 1:
-            code = worker.process.returncode
             how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             where, what = _name(self.tasks[index]), f"a worker process died twice on it ({how})"
             raise StorageError(where, what, "give it more memory or fewer workers, and run the same command again")
         self.waiting.append(index)
 
-    def close(self) -> None:
-        self.selector.close()
-        for worker in self.workers:
-            worker.stop()
-
 
 def run(module: str, tasks: Sequence[Task], num_workers: int) -> Iterator[Any]:
-    """Results of `tasks` in their order, worked on by `num_workers` processes of `module`.
-
-    Raises:
-        OsnowaError: the first failed task's error (by task order).
-        StorageError: a worker died twice on the same task.
-        RuntimeError: a task failed in a way that is no user's fault; holds the worker's traceback.
-    """
-    pool = _Pool(module, tasks, num_workers)
-    try:
-        for wanted in range(len(tasks)):
-            while wanted not in pool.results:
-                pool.fill()
-                pool.collect()
-            pool.fill()  # nobody is idle while the caller works on this answer
-            answer = pool.results.pop(wanted)
-            if "error" in answer:
-                kind, *parts = answer["error"]
-                raise getattr(errors, kind)(*parts)
-            if "bug" in answer:
-                raise RuntimeError(f"{_name(tasks[wanted])}: a worker failed\n{answer['bug']}")
-            yield answer["result"]
-    finally:
-        pool.close()
+    """`Pool.run` with processes of its own."""
+    with Pool(module, num_workers) as pool:
+        yield from pool.run(tasks)

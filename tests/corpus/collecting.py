@@ -11,16 +11,28 @@ import pytest
 
 from osnowa import workers
 from osnowa.corpus import Corpus, CorpusConfig, Document, Progress, collect
+from osnowa.corpus.stages import WORKER
 from osnowa.corpus.worker import ACTIONS
 
 Collect = Callable[..., Corpus]
 
 
-def run_here(module: str, tasks: Sequence[workers.Task], num_workers: int) -> Iterator[Any]:
-    """As `workers.run`, in this process; arguments and results travel as JSON here too."""
-    for number in range(len(tasks)):
-        task = json.loads(json.dumps(tasks[number]))
-        yield json.loads(json.dumps(ACTIONS[task["action"]](**task["arguments"])))
+class PoolHere:
+    """As `workers.Pool`, in this process; arguments and results travel as JSON here too."""
+
+    def __init__(self, module: str, num_workers: int) -> None:
+        assert module == WORKER
+
+    def __enter__(self) -> PoolHere:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+    def run(self, tasks: Sequence[workers.Task]) -> Iterator[Any]:
+        for number in range(len(tasks)):
+            task = json.loads(json.dumps(tasks[number]))
+            yield json.loads(json.dumps(ACTIONS[task["action"]](**task["arguments"])))
 
 
 def collect_texts(folder: Path, texts: Sequence[str], **settings: object) -> Corpus:
@@ -47,4 +59,4 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Worker tasks run in this process: faster, and faults can be planted."""
-    monkeypatch.setattr(workers, "run", run_here)
+    monkeypatch.setattr(workers, "Pool", PoolHere)

@@ -9,10 +9,11 @@ import pytest
 from collecting import documents, here, ignore
 
 import texts
+from osnowa import workers
 from osnowa.corpus import CorpusConfig, Progress, catalog, collect
 from osnowa.corpus.catalog import check_inputs, make_catalog, name_work
 from osnowa.corpus.sources import find_sources
-from osnowa.corpus.stages import Stages
+from osnowa.corpus.stages import WORKER, Stages
 from osnowa.errors import DataError
 
 __all__ = ["here"]  # a fixture
@@ -20,7 +21,7 @@ __all__ = ["here"]  # a fixture
 
 def stages(folder: Path, **settings: object) -> Stages:
     folder.mkdir(exist_ok=True)
-    return Stages(CorpusConfig.read("corpus", settings), folder, 1, ignore)
+    return Stages(CorpusConfig.read("corpus", settings), folder, workers.Pool(WORKER, 1), ignore)
 
 
 @pytest.fixture

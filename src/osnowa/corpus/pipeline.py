@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from osnowa import files
+from osnowa import files, workers
 from osnowa.corpus.accounting import account, count_duplicates, refuse_nothing
 from osnowa.corpus.boilerplate import Boilerplate, find_boilerplate
 from osnowa.corpus.catalog import Catalog, check_inputs, make_catalog, name_work
@@ -20,9 +20,9 @@ from osnowa.corpus.judging import BOILERPLATE
 from osnowa.corpus.parts import PartFiles, read_part, write_part
 from osnowa.corpus.published import COLLECTED, Corpus, open_corpus, part_files, part_path, publish_corpus
 from osnowa.corpus.reading import chunk_path, rejected_path
-from osnowa.corpus.sources import find_sources
+from osnowa.corpus.sources import Sources, find_sources
 from osnowa.corpus.split import count_overlap, split
-from osnowa.corpus.stages import Progress, Stages
+from osnowa.corpus.stages import WORKER, Progress, Stages
 from osnowa.corpus.tally import Tally
 
 EXACT, NEAR = "exact_duplicate", "near_duplicate"
@@ -49,7 +49,12 @@ def collect(
     """
     files.make_folder(workspace)
     sources = find_sources(inputs, config, workspace)
-    stages = Stages(config, workspace, num_workers, progress)
+    with workers.Pool(WORKER, num_workers) as pool:
+        return _collect(sources, Stages(config, workspace, pool, progress))
+
+
+def _collect(sources: Sources, stages: Stages) -> Corpus:
+    config, workspace = stages.config, stages.workspace
     catalog = make_catalog(sources, stages)
     work = _Work(stages, catalog, name_work(config, catalog))
     if (corpus := _open_finished(workspace, work.name)) is not None:
@@ -58,7 +63,7 @@ def collect(
     files.remove(workspace / COLLECTED)  # of other work, whose parts are about to be replaced
     tally = Tally()
     chunks, num_lines = work.read(tally)
-    check_inputs(catalog, progress)
+    check_inputs(catalog, stages.report)
     repeated = work.find_repetition(chunks, num_lines, tally)
     sizes = work.judge(chunks, repeated, tally)
     parts = part_files(workspace, sizes)

@@ -10,7 +10,7 @@ from typing import Any, overload
 from osnowa import workers
 from osnowa.corpus.config import CorpusConfig
 
-_MODULE = "osnowa.corpus.worker"
+WORKER = "osnowa.corpus.worker"  # what the processes of `Stages.pool` run
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Stages:
 
     config: CorpusConfig
     workspace: Path
-    num_workers: int
+    pool: workers.Pool
     report: Callable[[Progress], None]
 
     def run(
@@ -69,7 +69,7 @@ class Stages:
         total, done = sum(sizes), 0
         self.report(Progress(phase, 0, total, unit))
         tasks = _Tasks(action, make, len(sizes))
-        for size, result in zip(sizes, workers.run(_MODULE, tasks, max(1, self.num_workers)), strict=True):
+        for size, result in zip(sizes, self.pool.run(tasks), strict=True):
             done += size
             self.report(Progress(phase, done, total, unit))
             yield result
