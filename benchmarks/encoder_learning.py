@@ -10,37 +10,15 @@ asked the run's own held-out questions. Its rows are the text end to end, cut at
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
 import numpy as np
 import torch
-from transformers import BertConfig, BertForMaskedLM, Trainer, TrainerCallback, TrainingArguments
+from transformers import BertConfig, BertForMaskedLM
 
-from osnowa.runs.machine import set_up
-from osnowa.runs.prepare import data_folder, open_prepared
-from osnowa.runs.recipe import Recipe
+from benchmarks.learning import ROWS, FinishedRun, train_peer
 from osnowa.runs.workshop import Workshop
-
-
-class Clock(TrainerCallback):  # type: ignore[misc]
-    """Stops the training when the time is up; evaluation and start-up are not counted."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.began, self.steps = seconds, 0.0, 0
-
-    def on_train_begin(self, *_: Any, **__: Any) -> None:
-        self.began = time.monotonic()
-
-    def on_step_end(self, _args: Any, state: Any, control: Any, **__: Any) -> None:
-        self.steps = state.global_step
-        control.should_training_stop = time.monotonic() - self.began > self.seconds
 
 
 def collator(mask: int, specials: int, vocab_size: int) -> Any:
@@ -80,12 +58,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     words = parser.parse_args()
-    recipe = Recipe.build(recipe_file=words.run / "recipe.toml")
-    prepared, facts = open_prepared(data_folder(words.run, recipe)), json.loads((words.run / "facts.json").read_text())
-    workshop = Workshop(recipe, prepared, set_up(recipe))
-    model, length, tokenizer = recipe.model, recipe.data.row_length, prepared.tokenizer
+    run = FinishedRun.open(words.run)
+    facts, workshop, tokenizer, store = run.facts, run.workshop(), run.prepared.tokenizer, run.prepared.store
+    model, length = run.recipe.model, run.recipe.data.row_length
     inside = length - 2
-    text = np.asarray(prepared.store.train.tokens, dtype=np.int64)
+    text = np.asarray(store.train.tokens, dtype=np.int64)
     rows = text[: len(text) // inside * inside].reshape(-1, inside)
     dataset = [{"input_ids": np.concatenate(([tokenizer.cls], row, [tokenizer.sep]))} for row in rows]
     config = BertConfig(
@@ -97,34 +74,13 @@ def main() -> None:
         max_position_embeddings=model.max_positions,
     )
     peer = BertForMaskedLM(config)
-    seconds = 60 * words.minutes if words.minutes else facts["training"]["seconds"]
-    clock = Clock(seconds)
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            output_dir=folder,
-            per_device_train_batch_size=32,
-            learning_rate=words.rate,
-            lr_scheduler_type="constant_with_warmup",
-            warmup_steps=100,
-            max_steps=1_000_000,
-            save_strategy="no",
-            logging_strategy="no",
-            report_to=[],
-            use_cpu=not torch.cuda.is_available(),
-            disable_tqdm=True,
-            bf16=words.precision == "bf16",
-        )
-        Trainer(
-            model=peer,
-            args=arguments,
-            train_dataset=dataset,
-            data_collator=collator(tokenizer.mask, len(tokenizer.specials), tokenizer.vocab_size),
-            callbacks=[clock],
-        ).train()
+    seconds = 60 * words.minutes if words.minutes else run.seconds
+    collate = collator(tokenizer.mask, len(tokenizer.specials), tokenizer.vocab_size)
+    steps = train_peer(peer, dataset, collate, seconds, rate=words.rate, bf16=words.precision == "bf16")
     loss, accuracy = ask(peer, workshop)
     ours, always = facts["result"], facts["baselines"]
-    tokens = clock.steps * 32 * length
-    print(f"{seconds:.0f} s of training each, {len(prepared.store.train.tokens):,} tokens of text")  # noqa: T201
+    tokens = steps * ROWS * length
+    print(f"{seconds:.0f} s of training each, {len(store.train.tokens):,} tokens of text")  # noqa: T201
     print("| | tokens/s | tokens | held-out loss | accuracy |\n| --- | --: | --: | --: | --: |")  # noqa: T201
     training = facts["training"]
     print(  # noqa: T201
