@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
+import threading
 from pathlib import Path
 
 import pytest
 
-from osnowa.errors import DataError, SettingsError
+from osnowa import files
+from osnowa.errors import DataError, SettingsError, StorageError
 from osnowa.train import checkpoints
-from osnowa.train.checkpoints import Checkpoint
+from osnowa.train.checkpoints import Checkpoint, Saver
+from osnowa.train.monitor import Monitor
 from small_training import make_trainer, same
 
 
@@ -134,3 +139,86 @@ def test_retention_never_deletes_the_last_sound_one_when_the_newest_is_damaged(t
     loaded, warnings = load(tmp_path)
     assert loaded is not None
     assert (loaded.state.step, warnings) == (2, [])
+
+
+# --- while training goes on ---------------------------------------------------------------------------------------
+
+
+class Slow:
+    """In the place of the last part of saving: each waits for its turn, and says when it begins and ends."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.said: list[str] = []
+        self.turn, publish = threading.Semaphore(0), checkpoints._publish
+
+        def slow(written: contextlib.ExitStack, run: Path, keep: int) -> None:
+            self.said.append("begins")
+            assert self.turn.acquire(timeout=20)
+            publish(written, run, keep)
+            self.said.append("ends")
+
+        monkeypatch.setattr(checkpoints, "_publish", slow)
+
+
+def test_training_goes_on_while_a_checkpoint_is_made_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, trainer = Slow(monkeypatch), make_trainer()
+    trainer.step()
+    saver, wanted = Saver(tmp_path, "me", 2), {k: v.clone() for k, v in trainer.weights().items()}
+    saver.save(trainer.checkpoint())
+    assert checkpoints.published(tmp_path) == []
+    trainer.step()
+    assert not same(wanted, trainer.weights())
+    slow.turn.release()
+    saver.wait()
+    loaded, _ = load(tmp_path)
+    assert loaded is not None
+    assert loaded.state.step == 1
+    assert same(loaded.weights, wanted)
+
+
+def test_two_checkpoints_are_never_written_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, trainer = Slow(monkeypatch), make_trainer()
+    saver = Saver(tmp_path, "me", 1)
+    threading.Timer(0.3, slow.turn.release, [3]).start()
+    for _ in range(3):
+        trainer.step()
+        saver.save(trainer.checkpoint())
+    saver.wait()
+    assert slow.said == ["begins", "ends"] * 3
+    assert [path.name for path in checkpoints.published(tmp_path)] == ["step-000000003"]
+
+
+def test_a_checkpoint_that_fails_is_told_at_the_next_call_and_the_last_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, saver = make_trainer(), Saver(tmp_path, "me", 2)
+    saver.save(trainer.checkpoint())
+    saver.wait()
+    trainer.step()
+    with monkeypatch.context() as full:
+        sync = files.system.sync
+
+        def no_space(descriptor: int) -> None:
+            if threading.current_thread().name == "checkpoint":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            sync(descriptor)
+
+        full.setattr(files.system, "sync", no_space)
+        saver.save(trainer.checkpoint())
+        with pytest.raises(StorageError, match="no space left"):
+            saver.wait()
+    saver.wait()
+    assert [path.name for path in (tmp_path / checkpoints.FOLDER).iterdir()] == ["step-000000000"]
+    saver.save(trainer.checkpoint())
+    saver.wait()
+    assert [path.name for path in checkpoints.published(tmp_path)] == ["step-000000001", "step-000000000"]
+
+
+def test_a_run_whose_last_checkpoint_fails_does_not_end_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.system, "sync", no_space)
+    trainer = make_trainer(steps=2)
+    with Monitor(tmp_path, total_steps=2, quiet=True) as monitor, pytest.raises(StorageError, match="no space left"):
+        trainer.run(tmp_path, monitor, "me", on_evaluation=lambda *_: None, interrupted=lambda: False)

@@ -111,7 +111,8 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
         trainer.restore(saved)
     if opened.new_data:
         trainer.state = trainer.state.moved(Place(trainer.state.place.epoch + 1, 0))
-        trainer.save(folder, workshop.identity)  # or a kill before the next checkpoint would undo the move
+        # or a kill before the next checkpoint would undo the move
+        checkpoints.save(folder, trainer.checkpoint(), workshop.identity, trainer.config.keep_checkpoints)
     step = trainer.state.step
     words = words_of(opened.recipe.objective.name)
     with Monitor(folder, total_steps=plan.steps, quiet=quiet, resume_step=step, stream=stream, words=words) as monitor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,21 +58,75 @@ def name_of(step: int) -> str:
     return f"step-{step:09d}"
 
 
-def save(run: Path, checkpoint: Checkpoint, identity: str, keep: int) -> Path:
+class Saver:
+    """Saves checkpoints of one run while it goes on training; never two at once.
+
+    `save` comes back when the tensors are written, but not yet safe: checksums, syncing, renaming and the removal of
+    the oldest beyond `keep` follow in a thread. A checkpoint that fails is told by the next call.
+    """
+
+    def __init__(self, run: Path, identity: str, keep: int) -> None:
+        self.run, self.identity, self.keep = run, identity, keep
+        self._thread: threading.Thread | None = None
+        self._failed: Exception | None = None
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Begin to save; the tensors may change as soon as it returns.
+
+        Raises:
+            StorageError, CannotCreateError: of this or the last checkpoint; earlier ones are untouched.
+        """
+        self.wait()
+        rest = _write(self.run, checkpoint, self.identity)
+        self._thread = threading.Thread(target=self._finish, args=(rest,), name="checkpoint")
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Come back when everything is saved.
+
+        Raises:
+            StorageError, CannotCreateError: the last checkpoint is not.
+        """
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._failed is not None:
+            failed, self._failed = self._failed, None
+            raise failed
+
+    def _finish(self, rest: contextlib.ExitStack) -> None:
+        try:
+            _publish(rest, self.run, self.keep)
+        except Exception as error:  # noqa: BLE001 - raised where somebody listens
+            self._failed = error
+
+
+def save(run: Path, checkpoint: Checkpoint, identity: str, keep: int) -> None:
     """Publish a checkpoint, then remove the oldest beyond `keep`.
 
     Raises:
         StorageError, CannotCreateError: earlier checkpoints are untouched.
     """
-    folder = files.make_folder(run / FOLDER)
-    final = folder / name_of(checkpoint.state.step)
-    with files.publish(final, {"kind": "checkpoint", "identity": identity, "step": checkpoint.state.step}) as work:
+    _publish(_write(run, checkpoint, identity), run, keep)
+
+
+def _write(run: Path, checkpoint: Checkpoint, identity: str) -> contextlib.ExitStack:
+    """All of a checkpoint in a work folder; closing the stack publishes it."""
+    final = files.make_folder(run / FOLDER) / name_of(checkpoint.state.step)
+    with contextlib.ExitStack() as stack:
+        facts = {"kind": "checkpoint", "identity": identity, "step": checkpoint.state.step}
+        work = stack.enter_context(files.publish(final, facts))
         files.save_tensors(work / "weights.safetensors", checkpoint.weights)
         files.save_tensors(work / "optimiser.safetensors", checkpoint.optimiser)
         files.write(work / "state.json", files.json_text(checkpoint.state.as_dict()))
+        return stack.pop_all()
+    raise AssertionError  # nothing above swallows an error
+
+
+def _publish(written: contextlib.ExitStack, run: Path, keep: int) -> None:
+    written.close()
     for old in published(run)[keep:]:
         files.remove(old)
-    return final
 
 
 def published(run: Path) -> list[Path]:

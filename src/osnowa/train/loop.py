@@ -17,7 +17,7 @@ from osnowa.errors import StoppedError
 from osnowa.model import Transformer
 from osnowa.objective import Batch, Objective
 from osnowa.train import checkpoints
-from osnowa.train.checkpoints import Checkpoint, TrainingState
+from osnowa.train.checkpoints import Checkpoint, Saver, TrainingState
 from osnowa.train.config import TrainingConfig
 from osnowa.train.evaluation import HeldOut, HeldOutResult
 from osnowa.train.incidents import record_incident
@@ -30,6 +30,7 @@ from osnowa.train.watchdog import Watchdog
 BAD_STEPS_IN_A_ROW = 5
 MOST_ROLLBACKS = 3
 GRADIENT_CHECK_STEP = 10
+MOST_SAVING = 0.02  # of the time may go into writing tensors; checkpoints come less often where it would be more
 
 
 @dataclass(frozen=True)
@@ -185,14 +186,28 @@ class Trainer:
         Raises:
             StoppedError: interrupted or diverged; a checkpoint is saved.
         """
+        saver = Saver(folder, identity, self.config.keep_checkpoints)
+        try:
+            self.steps_to_the_last(saver, monitor, on_evaluation, interrupted)
+        finally:
+            saver.wait()
+
+    def steps_to_the_last(
+        self,
+        saver: Saver,
+        monitor: Monitor,
+        on_evaluation: Callable[[int, HeldOutResult], None],
+        interrupted: Callable[[], bool],
+    ) -> None:
+        """The loop itself."""
         watchdog = Watchdog()
         evaluate_at = evaluation_steps(self.steps, self.config.evaluations)
         started = last_save = time.monotonic()
-        before = self.state.seconds
+        before, pause = self.state.seconds, 60 * self.config.checkpoint_minutes
         if self.state.step == 0:
             self.evaluate(monitor, on_evaluation)
             watchdog.saw(time.monotonic() - started)  # it comes again between two steps
-            self.save(folder, identity)
+            saver.save(self.checkpoint())
         while self.state.step < self.steps:
             watchdog.arm()
             began = time.monotonic()
@@ -202,27 +217,26 @@ class Trainer:
             watchdog.saw(now - began)
             self.report(monitor, result, now - began)
             if not result.applied:
-                self.after_bad_step(folder, monitor, identity, result)
+                self.after_bad_step(saver, monitor, result)
             if self.state.step == GRADIENT_CHECK_STEP:
                 self.check_moving(monitor)
             if self.state.step in evaluate_at:
                 self.evaluate(monitor, on_evaluation)
             stop = interrupted()
             finished = self.state.step >= self.steps
-            if stop or finished or now - last_save > 60 * self.config.checkpoint_minutes:
-                self.save(folder, identity)
+            if stop or finished or now - last_save > pause:
+                saver.save(self.checkpoint())
                 last_save = time.monotonic()
+                pause = max(60 * self.config.checkpoint_minutes, (last_save - now) / MOST_SAVING)
             if stop and not finished:
                 watchdog.rest()
+                saver.wait()
                 raise StoppedError(
-                    str(folder),
+                    str(saver.run),
                     f"stopped and saved at step {self.state.step} of {self.steps}",
                     "run the same command to go on",
                 )
         watchdog.rest()
-
-    def save(self, folder: Path, identity: str) -> None:
-        checkpoints.save(folder, self.checkpoint(), identity, self.config.keep_checkpoints)
 
     def evaluate(self, monitor: Monitor, on_evaluation: Callable[[int, HeldOutResult], None]) -> None:
         result = self.held_out.evaluate(self.model, self.device)
@@ -248,29 +262,30 @@ class Trainer:
 
     # --- care -------------------------------------------------------------------------------------------------
 
-    def after_bad_step(self, folder: Path, monitor: Monitor, identity: str, result: StepResult) -> None:
+    def after_bad_step(self, saver: Saver, monitor: Monitor, result: StepResult) -> None:
         """A loss or gradient that is not finite never reached the weights; note it, and after several go back.
 
         Raises:
             StoppedError: it keeps happening.
         """
-        record_incident(folder, self.state, result, self.weights())
+        record_incident(saver.run, self.state, result, self.weights())
         monitor.event(self.state.step, "the loss or the gradient was not finite; this update was not applied")
         if self.state.bad_steps < BAD_STEPS_IN_A_ROW:
             return
-        where = str(folder)
+        where = str(saver.run)
         if self.config.on_divergence == "stop" or self.state.rollbacks >= MOST_ROLLBACKS:
             raise StoppedError(
                 where,
                 f"the loss was not finite {BAD_STEPS_IN_A_ROW} times in a row at step {self.state.step}",
                 "the last checkpoint is sound; try a smaller learning rate with --override, or --training.precision=fp32",
             )
-        sound = checkpoints.load_newest(folder, identity, lambda text: monitor.event(self.state.step, text))
+        saver.wait()
+        sound = checkpoints.load_newest(saver.run, saver.identity, lambda text: monitor.event(self.state.step, text))
         assert sound is not None, "a checkpoint is saved at step 0"
         scale, rollbacks = self.state.rate_scale / 2, self.state.rollbacks + 1
         self.restore(sound)
         self.state = replace(self.state, rate_scale=scale, rollbacks=rollbacks, bad_steps=0)
-        self.save(folder, identity)
+        saver.save(self.checkpoint())
         monitor.event(self.state.step, f"went back to step {self.state.step} with {scale:g} times the learning rate")
 
     def check_moving(self, monitor: Monitor) -> None:
