@@ -34,7 +34,7 @@ SETTINGS = (
     "--training.batch_rows=4",
     "--training.evaluations=3",
     "--training.held_out_rows=8",
-    "--training.threads=2",
+    "--training.threads=1",
     "--training.checkpoint_minutes=0.0005",
     "--corpus.document=block",
     "--quiet",

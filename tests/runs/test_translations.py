@@ -116,7 +116,7 @@ def test_a_pair_that_no_row_holds_is_not_scored_and_no_pair_gives_no_score() -> 
 
 
 def test_a_run_on_pairs_tells_the_scores_of_what_its_own_model_says(tmp_path: Path) -> None:
-    lines = [json.dumps({"en": f"number {n} is here", "pl": f"oto numer {n} tutaj"}) for n in range(120)]
+    lines = [json.dumps({"en": f"number {n} is here", "pl": f"oto numer {n} tutaj"}) for n in range(80)]
     (tmp_path / "pairs.jsonl").write_text("\n".join(lines), encoding="utf-8")
     run = osnowa.pretrain(
         tmp_path / "pairs.jsonl",
@@ -129,7 +129,7 @@ def test_a_run_on_pairs_tells_the_scores_of_what_its_own_model_says(tmp_path: Pa
         settings={
             "tokenizer": {"vocab_size": 300},
             "data": {"row_length": 48},
-            "corpus": {"held_out": 0.2},
+            "corpus": {"held_out": 0.15},
             "model": {"d_model": 32, "d_ff": 64, "num_heads": 2, "decoder_layers": 2},
             "training": {"batch_rows": 8, "evaluations": 2, "held_out_rows": 8, "learning_rate": 1e-2},
         },

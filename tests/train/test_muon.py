@@ -11,6 +11,10 @@ from osnowa.train.muon import Muon, orthogonalise
 SHAPES = ((16, 16), (16, 16), (40, 12), (12, 40))
 
 
+def named(parameters: list[torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{index}": each for index, each in enumerate(parameters)}
+
+
 def matrices(seed: int) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return [torch.randn(shape, generator=generator).requires_grad_() for shape in SHAPES]
@@ -19,7 +23,7 @@ def matrices(seed: int) -> list[torch.Tensor]:
 def test_steps_are_those_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(muon, "has_fast_bfloat16", lambda device: True)  # torch's own numbers
     ours, theirs = matrices(0), matrices(0)
-    our_rule = Muon(ours, lr=0.02, weight_decay=0.1)
+    our_rule = Muon(named(ours), rate=0.02, weight_decay=0.1)
     their_rule = torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
     for step in range(1, 4):
         for mine, other, gradient in zip(ours, theirs, matrices(step), strict=True):
@@ -47,8 +51,8 @@ def test_matrices_without_a_gradient_stay() -> None:
     ours = matrices(0)
     ours[1].grad = torch.ones_like(ours[1])
     before = [each.detach().clone() for each in ours]
-    rule = Muon(ours, lr=0.1)
+    rule = Muon(named(ours), rate=0.1)
     rule.step()
     moved = [not torch.equal(one, other) for one, other in zip(ours, before, strict=True)]
     assert moved == [False, True, False, False]
-    assert list(rule.state) == [ours[1]]
+    assert list(rule.state) == ["1"]

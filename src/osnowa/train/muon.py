@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from osnowa.train.precision import has_fast_bfloat16
+from osnowa.train.rules import Rule
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # steep at zero; singular values end between 0.7 and 1.2
 _STEPS = 5
 _SMALLEST_NORM = 1e-7
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(Rule):
     """Muon (Jordan et al. 2024) on matrices, its step scaled to the size of AdamW's (Liu et al. 2025, section 2.2).
 
     The rule is that of `torch.optim.Muon(adjust_lr_fn="match_rms_adamw")`. Two things differ: matrices of one shape are
@@ -24,35 +25,32 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[Tensor], *, lr: float, weight_decay: float = 0.1, momentum: float = 0.95
+        self, parameters: Mapping[str, Tensor], *, rate: float, weight_decay: float = 0.1, momentum: float = 0.95
     ) -> None:
-        super().__init__(list(parameters), {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
-        for group in self.param_groups:
-            assert all(parameter.ndim == 2 for parameter in group["params"]), "matrices only"
+        super().__init__(parameters, rate=rate, weight_decay=weight_decay)
+        assert all(parameter.ndim == 2 for parameter in parameters.values()), "matrices only"
+        self.momentum = momentum
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]  # a closure is never given
-        """One update of every matrix that has a gradient."""
-        for group in self.param_groups:
-            shapes: dict[tuple[int, ...], list[Tensor]] = {}
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    shapes.setdefault(tuple(parameter.shape), []).append(parameter)
-            for parameters in shapes.values():
-                self._move(parameters, group["lr"], group["weight_decay"], group["momentum"])
+    def begin(self, parameter: Tensor) -> dict[str, Tensor]:
+        """Its momentum."""
+        return {"momentum_buffer": torch.zeros_like(parameter)}
 
-    def _move(self, parameters: list[Tensor], rate: float, weight_decay: float, momentum: float) -> None:
+    def move(self, moving: Mapping[str, Tensor], rate: float) -> None:
+        shapes: dict[tuple[int, ...], list[str]] = {}
+        for name, parameter in moving.items():
+            shapes.setdefault(tuple(parameter.shape), []).append(name)
+        for names in shapes.values():
+            buffers = [self.state[name]["momentum_buffer"] for name in names]
+            self._move_alike([moving[name] for name in names], buffers, rate)
+
+    def _move_alike(self, parameters: list[Tensor], buffers: list[Tensor], rate: float) -> None:
         """Nesterov momentum, orthogonalised, on matrices of one shape."""
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        for parameter in parameters:
-            if "momentum_buffer" not in self.state[parameter]:
-                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-        buffers = [self.state[parameter]["momentum_buffer"] for parameter in parameters]
-        torch._foreach_lerp_(buffers, gradients, 1 - momentum)
-        directions = torch.stack(torch._foreach_lerp(gradients, buffers, momentum))
+        torch._foreach_lerp_(buffers, gradients, 1 - self.momentum)
+        directions = torch.stack(torch._foreach_lerp(gradients, buffers, self.momentum))
         moves = orthogonalise(directions).to(parameters[0].dtype).unbind()
         rows, columns = parameters[0].shape
-        torch._foreach_mul_(parameters, 1 - rate * weight_decay)
+        torch._foreach_mul_(parameters, 1 - rate * self.weight_decay)
         torch._foreach_add_(parameters, moves, alpha=-rate * 0.2 * max(rows, columns) ** 0.5)
 
 

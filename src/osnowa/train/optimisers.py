@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
-import torch
 from torch import Tensor
 
 from osnowa.train.muon import Muon
+from osnowa.train.rules import AdamW, Rule
 
 OptimiserName = Literal["adamw", "muon"]
 
@@ -31,58 +31,42 @@ class Optimiser:
         eps: float,
         weight_decay: float,
     ) -> None:
-        self.parameters = parameters
-        groups = group_names(parameters, name)
-        self.names = groups
-        self.parts: dict[str, torch.optim.Optimizer] = {}
-        self.rates: dict[str, float] = {}
-        for label, decay in (("decayed", weight_decay), ("plain", 0.0)):
-            if groups[label]:
-                chosen = [parameters[each] for each in groups[label]]
-                self.parts[label] = torch.optim.AdamW(
-                    chosen, lr=learning_rate, betas=betas, eps=eps, weight_decay=decay, fused=True
-                )
-                self.rates[label] = learning_rate
-        if groups["matrices"]:
-            self.parts["matrices"] = Muon(
-                [parameters[each] for each in groups["matrices"]], lr=matrix_learning_rate, weight_decay=weight_decay
-            )
-            self.rates["matrices"] = matrix_learning_rate
+        groups = {
+            label: {each: parameters[each] for each in names} for label, names in group_names(parameters, name).items()
+        }
+        self.rules: dict[str, Rule] = {
+            label: AdamW(groups[label], rate=learning_rate, weight_decay=decay, betas=betas, eps=eps)
+            for label, decay in (("decayed", weight_decay), ("plain", 0.0))
+        }
+        self.rules["matrices"] = Muon(groups["matrices"], rate=matrix_learning_rate, weight_decay=weight_decay)
 
     def step(self, factor: float) -> None:
         """One update with every learning rate times `factor`."""
-        for label, part in self.parts.items():
-            for group in part.param_groups:
-                group["lr"] = self.rates[label] * factor
-            part.step()
+        for rule in self.rules.values():
+            rule.step(factor)
 
     def has_moved(self, name: str) -> bool:
         """Whether a parameter has ever received a gradient."""
-        return any(
-            name in self.names[label] and self.parameters[name] in part.state for label, part in self.parts.items()
-        )
+        return any(name in rule.state for rule in self.rules.values())
 
     def state(self) -> dict[str, Tensor]:
-        """Everything remembered between steps: `part/parameter/key` -> tensor."""
-        found: dict[str, Tensor] = {}
-        for label, part in self.parts.items():
-            for index, values in part.state_dict()["state"].items():
-                for key, value in values.items():
-                    found[f"{label}/{self.names[label][index]}/{key}"] = torch.as_tensor(value)
-        return found
+        """Everything remembered between steps: `rule/parameter/key` -> tensor."""
+        return {
+            f"{label}/{name}/{key}": value
+            for label, rule in self.rules.items()
+            for name, values in rule.state.items()
+            for key, value in values.items()
+        }
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what `state` gave; nothing else of the file can change a setting (OPT's lesson of restored betas)."""
-        for label, part in self.parts.items():
-            state: dict[int, dict[str, Any]] = {}
-            for index, name in enumerate(self.names[label]):
+        for label, rule in self.rules.items():
+            rule.state = {}
+            for name, parameter in rule.parameters.items():
                 prefix = f"{label}/{name}/"
-                values = {
-                    key.removeprefix(prefix): value.clone() for key, value in tensors.items() if key.startswith(prefix)
-                }
-                if values:
-                    state[index] = values
-            part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
+                found = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+                if found:
+                    rule.state[name] = {key: value.to(parameter.device, copy=True) for key, value in found.items()}
 
 
 def group_names(parameters: Mapping[str, Tensor], name: OptimiserName) -> dict[str, Sequence[str]]:
