@@ -15,8 +15,6 @@ import sys
 import time
 from pathlib import Path
 
-import torch  # noqa: F401 - imported once, here, so that each child starts at once
-
 import osnowa.cli.commands
 import osnowa.runs.pretrain  # noqa: F401
 from osnowa.cli import main
