@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measuring import machine
+from benchmarks.measuring import RESULTS, machine
 
 
 def seconds_of(command: Sequence[str]) -> float:
