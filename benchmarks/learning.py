@@ -15,8 +15,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from osnowa.runs.given_text import data_folder
 from osnowa.runs.machine import set_up
-from osnowa.runs.prepare import Prepared, data_folder, open_prepared
+from osnowa.runs.prepare import Prepared, open_prepared
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.workshop import Workshop
 
