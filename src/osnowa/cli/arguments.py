@@ -152,7 +152,12 @@ def _text(made: Parser) -> None:
 
 
 def _recipe(made: Parser) -> None:
-    made.add_argument("--preset", metavar="NAME", help="FAMILY or FAMILY-SIZE (encoder-mini); see osnowa presets")
+    made.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="FAMILY or FAMILY-SIZE, see osnowa presets; none: encoder-mini, or encoder-tiny where the machine could show "
+        "it too few tokens in the minutes given",
+    )
     made.add_argument("--size", metavar="SIZE", help="tiny, mini, small, medium or a published one")
     made.add_argument("--objective", metavar="NAME", help="what to learn (by preset): " + OBJECTIVES)
     made.add_argument("--recipe", metavar="FILE", help="a recipe in TOML")

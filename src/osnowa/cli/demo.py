@@ -8,17 +8,11 @@ from pathlib import Path
 from osnowa.cli import show
 from osnowa.errors import OsnowaError
 from osnowa.runs.api import recipe_of
-from osnowa.runs.doctor import tokens_per_second
-from osnowa.runs.machine import set_up
 from osnowa.runs.model import Model
 from osnowa.runs.prepare import open_prepared
 from osnowa.runs.pretrain import pretrain
 
 MINUTES = 4.0
-LARGE, SMALL = "encoder-mini", "encoder-tiny"
-# Between two measured runs of 4 minutes, chosen and not measured itself: with 0.56 M tokens (two AVX2 cores) the larger
-# was right about 16.7 % of the hidden tokens, where the smaller saw 3.24 M and reached 36.9 %; with 2.8 M (AMX) 36.5 %.
-ENOUGH_TOKENS = 1.2e6
 FILL_QUESTIONS = (
     "Return a [MASK] of the object.",
     "If the file does not [MASK], an error is raised.",
@@ -31,22 +25,13 @@ def main(out: str = "demo", minutes: float = MINUTES) -> int:
     say("osnowa demo: raw text -> clean documents -> vocabulary -> rows -> random weights -> training -> base model")
     say(f"text: the documentation inside this Python; training: {minutes:g} minutes after the preparation\n")
     try:
-        preset = choose_preset(minutes)
-        say(f"preset: {preset}\n")
-        run = pretrain(["sample:python-docs"], out, recipe_of(preset=preset, minutes=minutes))
+        run = pretrain(["sample:python-docs"], out, recipe_of(minutes=minutes))
         show.finished(run)
         ask(run.model, Path(out))
     except OsnowaError as error:
         sys.stderr.write(f"osnowa: {error}\n")
         return error.exit_code
     return 0
-
-
-def choose_preset(minutes: float) -> str:
-    """The default preset, or the next smaller one where this machine would show it too few tokens in the time."""
-    recipe = recipe_of(preset=LARGE, minutes=minutes)
-    expected = 60 * minutes * tokens_per_second(recipe, set_up(recipe))
-    return LARGE if expected >= ENOUGH_TOKENS else SMALL
 
 
 def ask(model: Model, folder: Path) -> None:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from osnowa import files
 from osnowa.corpus import Progress
 from osnowa.objective.words import words_of
 from osnowa.runs.advice import Advice, advise
+from osnowa.runs.fitting import fit
 from osnowa.runs.given_text import check_asked, prepared_text
 from osnowa.runs.machine import Machine, set_up
 from osnowa.runs.memory import estimate, memory_in_words
 from osnowa.runs.prepare import Prepared, given_tokenizer, open_prepared, prepare
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.rows import objective_of, sequence_of
+from osnowa.runs.speed import useful_operations
 from osnowa.runs.suggestion import in_words, suggest
 from osnowa.runs.work import count_parameters, flops_per_token
-
-# Share of the matrix-product peak that training reaches with small models: the slower the products, the less the rest
-# counts (bfloat16 with AMX or AVX-512 0.3 to 0.6 measured, float32 with AVX2 0.75).
-_UTILISATION = {torch.bfloat16: 0.35, torch.float32: 0.7}
-_PEAK_SIZE, _PEAK_SECONDS = 1024, 0.3
 
 
 @dataclass(frozen=True)
@@ -51,22 +46,28 @@ def doctor(
     Raises:
         OsnowaError: what `prepare` or `pretrain` would refuse.
     """
+    recipe, told = fit(recipe, set_up(recipe))
     if (folder := prepared_text(inputs)) is not None:
         prepared = open_prepared(folder)
         check_asked(recipe, folder, prepared.store.facts, prepared.tokenizer)
-        return examine(prepared, recipe)
+        return examine(prepared, recipe, told=told)
     tokenizer = given_tokenizer(recipe)
     with files.scratch() as work:
         prepared = prepare(
             inputs, work / "data", recipe, workspace=work / "work", tokenizer=tokenizer, progress=progress
         )
-        return examine(prepared, recipe)
+        return examine(prepared, recipe, told=told)
 
 
-def examine(prepared: Prepared, recipe: Recipe, machine: Machine | None = None) -> Examination:
-    """Figures and advice for a prepared corpus and a recipe."""
+def examine(
+    prepared: Prepared, recipe: Recipe, machine: Machine | None = None, *, told: str | None = None
+) -> Examination:
+    """Figures and advice for a prepared corpus and a recipe; `told`: why its preset is not the usual one."""
     figures = measure(prepared, recipe, machine or set_up(recipe))
-    return Examination(describe(figures, recipe), advise(prepared, recipe, figures), figures)
+    sections = describe(figures, recipe)
+    if told is not None:
+        sections["Training"].append(("size", told))
+    return Examination(sections, advise(prepared, recipe, figures), figures)
 
 
 def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, Any]:
@@ -121,29 +122,6 @@ def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, A
 def describe_source(source: Mapping[str, Any]) -> dict[str, Any]:
     """What the survey found in one source: encoding, document mode and why, and what is to be noted."""
     return {key: source[key] for key in ("name", "format", "bytes", "encoding", "document", "because", "notes")}
-
-
-def tokens_per_second(recipe: Recipe, machine: Machine) -> float:
-    """How fast a recipe will train, from a product measured now and the vocabulary that the recipe names."""
-    return useful_operations(machine) / flops_per_token(recipe.model, recipe.objective, recipe.data.row_length)
-
-
-def useful_operations(machine: Machine) -> float:
-    """Operations per second that training does here, roughly."""
-    return _UTILISATION[machine.dtype] * matrix_peak(machine)
-
-
-def matrix_peak(machine: Machine) -> float:
-    """Operations per second of a large matrix product, measured now."""
-    left = torch.randn(_PEAK_SIZE, _PEAK_SIZE, device=machine.device).to(machine.dtype)
-    left @ left
-    done, began = 0, time.monotonic()
-    while time.monotonic() - began < _PEAK_SECONDS:
-        left @ left
-        if machine.device.type == "cuda":
-            torch.cuda.synchronize()
-        done += 1
-    return done * 2 * _PEAK_SIZE**3 / (time.monotonic() - began)
 
 
 def training_tokens(recipe: Recipe, speed: float, tokens_per_row: float) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from osnowa import __version__, files
 from osnowa.corpus import Progress
 from osnowa.errors import DamagedError, SettingsError, UsageError
+from osnowa.runs.fitting import fit, with_preset
 from osnowa.runs.given_text import made_with
 from osnowa.runs.machine import set_up
 from osnowa.runs.prepare import Prepared
@@ -35,7 +37,7 @@ class RunFolder:
         progress: Callable[[Progress], None],
     ) -> None:
         self.folder, self.requested, self.recipe = folder, recipe, recipe
-        self.override, self.more_steps = override, more_steps
+        self.override, self.more_steps, self.asked = override, more_steps, recipe.asked
         self.record: dict[str, Any] = {}  # RUN/run.json: what was asked for and what was measured once
         self.notes: list[str] = []
         self.new_data = False
@@ -82,6 +84,10 @@ class RunFolder:
                 "--steps", f"+{self.more_steps} extends a run, and {self.folder} holds none", "give --steps without +"
             )
         self.record = {"version": __version__, "requested": self.requested.values()}
+        self.recipe, told = fit(self.recipe, set_up(self.recipe))
+        if told is not None:
+            self.record["fitted"] = self.recipe.run.preset
+            self.notes.append(told)
         self.data.begin(self.recipe)
         self.resolve()
         write_tokenizer(self.folder, self.prepared.tokenizer)
@@ -100,7 +106,11 @@ class RunFolder:
         changed = {name: line for name, line in difference(before, asked).items() if name in resolved}
         changed.pop("run.text", None)  # what matters is what the text holds
         if not changed:
-            self.requested = self.recipe = Recipe.read(before).changed({"run": {"text": asked["run"]["text"]}})
+            self.requested = Recipe.read(before).changed({"run": {"text": asked["run"]["text"]}})
+        self.recipe = self.requested
+        if "fitted" in self.record:
+            self.recipe = with_preset(replace(self.recipe, asked=self.asked), self.record["fitted"])
+        if not changed:
             return
         fixed = [line for name, line in changed.items() if name.startswith(("model.", "tokenizer.")) or name in _FIXED]
         if fixed or not self.override:

@@ -7,9 +7,9 @@ from osnowa.runs.presets import decoders, encoder_decoders, encoders, gated_deco
 from osnowa.runs.presets.preset import Family, Preset, Sections
 from osnowa.settings import nearest
 
-__all__ = ["DEFAULT", "FAMILIES", "PRESETS", "Family", "Preset", "Sections", "resolve"]
+__all__ = ["DEFAULT", "FAMILIES", "PRESETS", "SMALLER", "Family", "Preset", "Sections", "resolve"]
 
-DEFAULT = "encoder-mini"
+DEFAULT, SMALLER = "encoder-mini", "encoder-tiny"
 FAMILIES: dict[str, Family] = {
     family.name: family
     for module in (encoders, decoders, gated_decoders, encoder_decoders)
