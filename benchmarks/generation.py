@@ -1,31 +1,27 @@
-"""Tokens per second of greedy generation on a CPU: osnowa beside `transformers` generate, in turn in one process.
+"""Tokens per second of greedy generation on a CPU: osnowa beside `transformers` generate, asked in turn.
 
-    python -m benchmarks.generation [--rounds 7] [--tokens 128] [--prompt 32] [--dtype float32|bfloat16|auto]
+    python -m benchmarks.generation [--rounds 7] [--tokens 128] [--dtype float32|bfloat16|auto] [--no-save]
 
 One decoder of 27 million parameters (6 layers of width 512, rotary, gated, vocabulary 16,384) with the same weights on
-both sides, one prompt of random tokens, no end token. A B A B ..., the first round left out. Prints medians, spread and
-the median of the ratios round by round, by the clock and by processor time, which other programs disturb less; "auto"
-is bfloat16 where the processor computes in it and float32 elsewhere.
+both sides, one prompt of 32 random tokens, no end token. Both must say the same. "auto" is bfloat16 where the processor
+computes in it and float32 elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import os
-import statistics
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging as hf_logging
 
+from benchmarks.measuring import Goal, Seat, compare, measure, tell
 from osnowa.generate.decode import decode
 from osnowa.generate.frame import Frame
 from osnowa.generate.settings import GenerationConfig
@@ -49,6 +45,7 @@ SHAPE: dict[str, object] = {
     "attention_bias": False,
     "feed_forward_bias": False,
 }
+PROMPT = 32
 Run = Callable[[list[int], int], list[int]]
 
 
@@ -117,57 +114,55 @@ def theirs(model: Transformer, dtype: torch.dtype) -> Run:
     return run
 
 
-def measure(rounds: int, tokens: int, length: int, dtype: torch.dtype) -> list[dict[str, Any]]:
-    """Both in turn; seconds of each round."""
+def contend(contender: str, dtype: torch.dtype) -> None:
+    """A child: generates as many tokens as it is asked for."""
+    seat = Seat()
+    logging.disable(logging.WARNING)
+    hf_logging.set_verbosity_error()
+    tune_allocator()
     run, plain = ours(dtype)
-    contenders: dict[str, Run] = {"osnowa": run, "transformers": theirs(plain, dtype)}
-    prompt = torch.randint(5, 16_384, (length,), generator=torch.Generator().manual_seed(1)).tolist()
-    speeds: dict[str, list[float]] = {name: [] for name in contenders}
-    work: dict[str, list[float]] = {name: [] for name in contenders}
-    answers = {}
-    for number in range(rounds + 1):
-        for name, contender in contenders.items():
-            begun, worked = time.perf_counter(), time.process_time()
-            answers[name] = contender(prompt, tokens)
-            if number:  # the first round warms up
-                speeds[name].append(tokens / (time.perf_counter() - begun))
-                work[name].append(time.process_time() - worked)
-    ratio = [a / b for a, b in zip(speeds["osnowa"], speeds["transformers"], strict=True)]
-    by_work = [b / a for a, b in zip(work["osnowa"], work["transformers"], strict=True)]
-    rows = [
-        {
-            "name": name,
-            "dtype": str(dtype).removeprefix("torch."),
-            "threads": torch.get_num_threads(),
-            "tokens_per_second": round(statistics.median(found), 1),
-            "low": round(min(found), 1),
-            "high": round(max(found), 1),
-        }
-        for name, found in speeds.items()
-    ]
-    rows[0] |= {
-        "times transformers": round(statistics.median(ratio), 2),
-        "least": round(min(ratio), 2),
-        "most": round(max(ratio), 2),
-        "by processor time": round(statistics.median(by_work), 2),
-        "same tokens": answers["osnowa"] == answers["transformers"],
-    }
-    return rows
+    if contender == "transformers":
+        run = theirs(plain, dtype)
+    prompt = torch.randint(5, 16_384, (PROMPT,), generator=torch.Generator().manual_seed(1)).tolist()
+    said = 0
+    for amount in seat.amounts():
+        if not amount:
+            seat.answer(said=said)
+            continue
+        began = time.perf_counter()
+        answer = run(prompt, amount)
+        seat.answer(done=len(answer), seconds=time.perf_counter() - began)
+        said = zlib.crc32(repr(answer).encode())
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--rounds", type=int, default=7)
     words.add_argument("--tokens", type=int, default=128)
-    words.add_argument("--prompt", type=int, default=32)
     words.add_argument("--dtype", choices=("float32", "bfloat16", "auto"), default="auto")
+    words.add_argument("--no-save", action="store_true", help="leave benchmarks/results as it is")
+    words.add_argument("--contender", nargs=2, help=argparse.SUPPRESS)
     chosen = words.parse_args()
-    logging.disable(logging.WARNING)
-    hf_logging.set_verbosity_error()
-    tune_allocator()
+    if chosen.contender:
+        name, contender = chosen.contender
+        contend(contender, getattr(torch, name))
+        return
     dtype = choose_precision("auto", torch.device("cpu")) if chosen.dtype == "auto" else getattr(torch, chosen.dtype)
-    for row in measure(chosen.rounds, chosen.tokens, chosen.prompt, dtype or torch.float32):
-        sys.stdout.write(json.dumps(row) + "\n")
+    name = str(dtype).removeprefix("torch.")
+    command = (sys.executable, "-m", "benchmarks.generation", "--contender", name)
+    rows = measure(
+        command,
+        f"27 M decoder, {name}",
+        ("osnowa", "transformers"),
+        amount=chosen.tokens,
+        rounds=chosen.rounds,
+        unit="tokens/s",
+        learned=True,
+    )
+    said = {row.facts.pop("said") for row in rows.values()}
+    print("both say the same" if len(said) == 1 else "THEY SAY DIFFERENT THINGS")  # noqa: T201
+    compare(rows, {("osnowa", "transformers"): Goal(2, 6)})
+    tell("generation", list(rows.values()), save=not chosen.no_save)
 
 
 if __name__ == "__main__":

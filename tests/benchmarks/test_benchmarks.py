@@ -1,0 +1,127 @@
+"""Each benchmark runs, at a size of seconds: what it compares is comparable, and a ratio below its floor is said."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from benchmarks.measuring import Goal, Row, compare, measure
+
+from benchmarks import data_path, generation, training
+from osnowa.runs.prepare import prepare_into
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own
+
+
+class Chair:
+    """A seat in this process: some amounts are asked for, answers are kept."""
+
+    def __init__(self, *amounts: int) -> None:
+        self.wanted, self.answers = amounts, list[dict[str, float]]()
+
+    def amounts(self) -> Iterator[int]:
+        yield from self.wanted
+
+    def answer(self, **values: float) -> None:
+        self.answers.append(values)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for prepared texts, one for each work."""
+    return tmp_path_factory.mktemp("prepared")
+
+
+def data_of(work: training.Work, prepared: Path, text: Path) -> Path:
+    folder = prepared / work.preset
+    if not folder.exists():
+        prepare_into([str(text)], folder, work.recipe("osnowa"))
+    return folder
+
+
+@pytest.mark.parametrize("name", training.TINY)
+def test_both_sides_train_and_are_asked_the_same(name: str, prepared: Path, text_folder: Path) -> None:
+    work = training.WORKS[name]
+    data = data_of(work, prepared, text_folder)
+    ours, theirs = Chair(2, 2, 0), Chair(2, 2, 0)
+    training.train_ours(work, "osnowa", data, ours)  # type: ignore[arg-type]
+    training.train_peer(work, "trainer", data, theirs)  # type: ignore[arg-type]
+    for chair in (ours, theirs):
+        first, second, learned = chair.answers
+        assert first["done"] > 0
+        assert first["seconds"] > 0
+        assert second["done"] > 0
+        assert 4 < learned["held_out_loss"] < 1.5 * math.log(work.vocabulary)
+    ratio = ours.answers[2]["tokens_seen"] / theirs.answers[2]["tokens_seen"]
+    assert 0.7 < ratio <= 1.05, "osnowa counts no padding, and has little"
+    losses = [chair.answers[2]["held_out_loss"] for chair in (ours, theirs)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.1)
+
+
+@pytest.mark.parametrize("contender", data_path.CONTENDERS)
+def test_the_data_path_gives_batches_and_tokens(contender: str, prepared: Path, text_folder: Path) -> None:
+    if contender == "batches-datasets":
+        pytest.importorskip("datasets")
+    data = data_of(data_path.TINY, prepared, text_folder)
+    (prepared / "sentences.json").write_text('["Babcia czyta.", "Kot śpi."]', encoding="utf-8")
+    chair = Chair(2)
+    data_path.CONTENDERS[contender](data_path.TINY, data, chair)  # type: ignore[arg-type]
+    (answer,) = chair.answers
+    assert answer["done"] == 2 * 21 if contender.startswith("text") else answer["done"] > 100
+
+
+def test_generation_compares_two_that_say_the_same() -> None:
+    import torch
+
+    run, plain = generation.ours(torch.float32)
+    prompt = [5, 17, 400]
+    assert run(prompt, 4) == generation.theirs(plain, torch.float32)(prompt, 4)
+
+
+CONTENDER = """
+import sys
+sys.path.insert(0, {root!r})
+from benchmarks.measuring import Seat
+seat = Seat()
+print("no answer")
+for amount in seat.amounts():
+    if amount:
+        seat.answer(done=amount * {{"fast": 30, "slow": 10}}[sys.argv[1]], seconds=2.0)
+    else:
+        seat.answer(learned=7.0)
+"""
+
+
+def test_contenders_are_asked_in_turn_and_compared_round_by_round(tmp_path: Path) -> None:
+    script = tmp_path / "contender.py"
+    script.write_text(CONTENDER.format(root=str(ROOT)), encoding="utf-8")
+    rows = measure(
+        (sys.executable, str(script)), "work", ("fast", "slow"), amount=4, rounds=3, unit="tokens/s", learned=True
+    )
+    assert rows["fast"].speeds == [60.0] * 3
+    assert rows["slow"].speeds == [20.0] * 3
+    assert rows["fast"].facts == {"learned": 7.0}
+    assert rows["fast"].peak_mb > 1
+    compare(rows, {("fast", "slow"): Goal(2, 4), ("slow", "fast"): Goal(1, 2), ("fast", "nobody"): None})
+    (reached,) = rows["fast"].cells
+    assert (reached.ratio, reached.below_floor) == (3.0, False)
+    assert "3.00 x slow (3.00-3.00), floor 2, aim 4: above floor" in str(rows["fast"])
+    assert "below floor" in str(rows["slow"])
+    assert rows["slow"].as_dict()["cells"][0]["below_floor"] is True
+
+
+def test_a_contender_that_dies_is_named() -> None:
+    with pytest.raises(SystemExit, match=r"any ended without an answer \(exit code 3\)"):
+        measure((sys.executable, "-c", "raise SystemExit(3)"), "work", ("any",), amount=1, rounds=1, unit="")
+
+
+def test_the_spread_is_that_of_the_ratios() -> None:
+    one, other = Row("w", "one", "", [10.0, 30.0, 20.0]), Row("w", "other", "", [10.0, 10.0, 5.0])
+    one.compare(other, None)
+    (cell,) = one.cells
+    assert (cell.low, cell.ratio, cell.high) == (1.0, 3.0, 4.0)
+    assert not cell.below_floor
