@@ -158,16 +158,19 @@ def test_weights_laid_out_for_single_tokens_are_the_same_numbers() -> None:
     assert any("up" in name for name in turned)
     assert not any("down" in name for name in turned)
     assert all(torch.equal(each, before[name]) for name, each in other.named_parameters())
-    attention = other.decoder.blocks[0].attention
-    assert attention.joined is not None
-    assert attention.joined[0].untyped_storage().data_ptr() == attention.key.weight.untyped_storage().data_ptr()
-    heard: list[object] = []
-    hook = attention.query.register_forward_hook(lambda *_: heard.append(1))
-    generate(other, tokenizer, ["Kot"], GREEDY.changed(max_tokens=1))
-    hook.remove()
-    assert heard
+    block = other.decoder.blocks[0]
+    for layer, joined in (
+        (block.attention.key, block.attention.joined),
+        (block.feed_forward.up, block.feed_forward.joined),
+    ):
+        assert joined.weight.untyped_storage().data_ptr() == layer.weight.untyped_storage().data_ptr()
+        heard: list[object] = []
+        hook = layer.register_forward_hook(lambda *_, heard=heard: heard.append(1))
+        generate(other, tokenizer, ["Kot"], GREEDY.changed(max_tokens=1))
+        hook.remove()
+        assert heard, "who looks at a layer sees it"
     assert generate(other, tokenizer, PROMPTS, GREEDY) == generate(model, tokenizer, PROMPTS, GREEDY)
     narrow = Transformer(model.config).to(torch.bfloat16)
     lay_out(narrow)
     assert all(each.is_contiguous() for each in narrow.parameters())
-    assert narrow.decoder.blocks[0].attention.joined is not None
+    assert all(each.attention.joined and each.feed_forward.joined for each in narrow.decoder.blocks)

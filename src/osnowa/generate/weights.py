@@ -7,10 +7,11 @@ from torch import nn
 
 from osnowa.model import Transformer
 from osnowa.model.block import Block
+from osnowa.model.feed_forward import GatedFeedForward
 
 
 def lay_out(model: Transformer) -> None:
-    """Join the matrices of queries, keys and values, and turn float32 matrices that are wider than deep.
+    """Join matrices that read the same input, and turn float32 matrices that are wider than deep.
 
     A matrix times one vector is as fast as its weights come from memory, and turned ones are read in longer runs. On
     an AVX2 machine 16,384 x 512 took 3.7 ms as it was and 1.9 ms turned, 2,048 x 512 took 0.52 and 0.30, 512 x 2,048
@@ -27,4 +28,6 @@ def lay_out(model: Transformer) -> None:
             module.weight.data = module.weight.data.t().contiguous().t()
     for module in model.modules():
         if isinstance(module, Block):
-            module.attention.join(turned)
+            module.attention.join(turned=turned)
+            if isinstance(module.feed_forward, GatedFeedForward):
+                module.feed_forward.join(turned=turned)

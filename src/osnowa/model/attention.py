@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
+from osnowa.model.joined import Joined
 from osnowa.model.norm import build_norm
 from osnowa.model.position import Rotate
 from osnowa.model.tap import Tap
@@ -38,7 +39,7 @@ class Attention(nn.Module):
         self.scale = width**-0.5 if config.attention_scale is None else config.attention_scale
         self.scores, self.weights = Tap("batch head query key"), Tap("batch head query key")
         self.context = Tap("batch head query d_head")
-        self.joined: tuple[Tensor, Tensor | None] | None = None
+        self.joined: Joined | None = None
 
     def forward(
         self,
@@ -59,27 +60,15 @@ class Attention(nn.Module):
         self, x: Float[Tensor, "batch query d_model"], memory: Float[Tensor, "batch memory d_model"]
     ) -> tuple[Tensor, ...]:
         """Queries, keys and values "batch head seq d_head"; one product gives all three where they are joined."""
-        watched = any(each._forward_hooks for each in (self.query, self.key, self.value))
-        if self.joined is None or memory is not x or watched:
+        if self.joined is None or self.joined.watched or memory is not x:
             return self.split(self.query(x)), self.split(self.key(memory)), self.split(self.value(memory))
-        heads = self.split(F.linear(x, *self.joined))
-        counts = [each.out_features // self.d_head for each in (self.query, self.key, self.value)]
-        return torch.split_with_sizes(heads, counts, dim=1)
+        return torch.split_with_sizes(
+            self.split(self.joined(x)), [size // self.d_head for size in self.joined.sizes], dim=1
+        )
 
-    @torch.no_grad()
-    def join(self, turned: bool) -> None:
-        """Make the three matrices parts of one, for a model that is only asked: same numbers, same memory.
-
-        `turned`: stored column by column.
-        """
-        parts = (self.query, self.key, self.value)
-        sizes = [each.out_features for each in parts]
-        weight = torch.cat([each.weight for each in parts])
-        weight = weight.t().contiguous().t() if turned else weight
-        for each, piece in zip(parts, torch.split_with_sizes(weight, sizes), strict=True):
-            each.weight.data = piece
-        bias = torch.cat([each.bias for each in parts]) if self.query.bias is not None else None
-        self.joined = weight, bias
+    def join(self, *, turned: bool) -> None:
+        """For a model that is only asked: one product gives queries, keys and values."""
+        self.joined = Joined((self.query, self.key, self.value), turned=turned)
 
     def look_across(
         self,

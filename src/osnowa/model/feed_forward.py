@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from osnowa.model.config import ModelConfig
+from osnowa.model.joined import Joined
 from osnowa.model.tap import Tap
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -41,9 +42,18 @@ class GatedFeedForward(FeedForward):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         self.gate = nn.Linear(config.d_model, config.d_ff, bias=config.feed_forward_bias)
+        self.joined: Joined | None = None
 
     def forward(self, x: Float[Tensor, "batch seq d_model"]) -> Float[Tensor, "batch seq d_model"]:
-        return self.down(self.dropout(self.activated(self.activation(self.gate(x)) * self.up(x))))
+        if self.joined is None or self.joined.watched:
+            gate, up = self.gate(x), self.up(x)
+        else:
+            gate, up = self.joined(x).chunk(2, -1)
+        return self.down(self.dropout(self.activated(self.activation(gate) * up)))
+
+    def join(self, *, turned: bool) -> None:
+        """For a model that is only asked: one product gives both."""
+        self.joined = Joined((self.gate, self.up), turned=turned)
 
 
 class Experts(nn.Module):

@@ -32,7 +32,7 @@ class Turn(Rotation):
         self.cos, self.sin = cos, sin
 
     def __call__(self, heads: Tensor) -> Tensor:
-        return heads * self.cos + heads.roll(heads.size(-1) // 2, -1) * self.sin
+        return torch.addcmul(heads * self.cos, heads.roll(heads.size(-1) // 2, -1), self.sin)
 
     def at(self, place: int) -> Rotation:
         return Turn(self.cos[:, :, place : place + 1], self.sin[:, :, place : place + 1])
