@@ -163,7 +163,7 @@ def test_weights_laid_out_for_single_tokens_are_the_same_numbers() -> None:
         (block.attention.key, block.attention.joined),
         (block.feed_forward.up, block.feed_forward.joined),
     ):
-        assert joined.weight.untyped_storage().data_ptr() == layer.weight.untyped_storage().data_ptr()
+        assert joined.product.weight.untyped_storage().data_ptr() == layer.weight.untyped_storage().data_ptr()
         heard: list[object] = []
         hook = layer.register_forward_hook(lambda *_, heard=heard: heard.append(1))
         generate(other, tokenizer, ["Kot"], GREEDY.changed(max_tokens=1))

@@ -171,6 +171,12 @@ def _device(made: Parser) -> None:
 
 
 def _generation(made: Parser) -> None:
+    made.add_argument(
+        "--weights",
+        choices=("float", "int8"),
+        default="float",
+        help="float: exactly the model; int8: rounded to eight bits, several times as fast on a processor",
+    )
     made.add_argument("--max-tokens", type=int, metavar="N", help="at most so many new tokens (100)")
     made.add_argument(
         "--temperature", type=float, metavar="T", help="0: always the likeliest token (a decoder: 0.8, else 0)"

@@ -48,7 +48,7 @@ def generate(arguments: argparse.Namespace, overrides: list[str]) -> int:
 
     settings = settings_of(arguments)
     GenerationConfig.read("generate", settings)  # before a large model is read
-    model = load(arguments.model, show.device(arguments))
+    model = load(arguments.model, show.device(arguments), arguments.weights)
     if arguments.json:
         return put(vars(model.generate(arguments.text, **settings)))
     write(model.stream(arguments.text, **settings))
@@ -63,7 +63,7 @@ def chat(arguments: argparse.Namespace, overrides: list[str]) -> int:
 
     settings = settings_of(arguments)
     GenerationConfig.read("generate", settings)
-    held = Conversation(load(arguments.model, show.device(arguments)), **settings)
+    held = Conversation(load(arguments.model, show.device(arguments), arguments.weights), **settings)
     said = False
     while text := _ask():
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from osnowa.generate.embed import embed
 from osnowa.generate.fill import FillResult, Guess, NextSentenceResult, fill, next_sentence
 from osnowa.generate.frame import Frame
+from osnowa.generate.int8 import to_int8
 from osnowa.generate.settings import GenerationConfig
 from osnowa.generate.text import GenerateResult, generate, stream
 from osnowa.generate.weights import lay_out
@@ -22,4 +23,5 @@ __all__ = [
     "lay_out",
     "next_sentence",
     "stream",
+    "to_int8",
 ]

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+
+class Product(Protocol):
+    """A matrix, a bias or none, and what they make of an input."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __call__(self, x: Tensor, /) -> Tensor: ...
+
+
+@dataclass
+class Plain:
+    """A linear layer that nobody trains."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __call__(self, x: Tensor, /) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
 
 
 class Joined:
@@ -18,12 +40,14 @@ class Joined:
 
     @torch.no_grad()
     def __init__(self, layers: Sequence[nn.Linear], *, turned: bool) -> None:
-        self.layers, self.sizes = tuple(layers), [each.out_features for each in layers]
+        self.layers: tuple[nn.Module, ...] = tuple(layers)
+        self.sizes = [each.out_features for each in layers]
         weight = torch.cat([each.weight for each in layers])
-        self.weight = weight.t().contiguous().t() if turned else weight
-        for each, piece in zip(layers, torch.split_with_sizes(self.weight, self.sizes), strict=True):
+        weight = weight.t().contiguous().t() if turned else weight
+        for each, piece in zip(layers, torch.split_with_sizes(weight, self.sizes), strict=True):
             each.weight.data = piece
-        self.bias = None if layers[0].bias is None else torch.cat([each.bias for each in layers])
+        bias = None if layers[0].bias is None else torch.cat([each.bias for each in layers])
+        self.product: Product = Plain(weight, bias)
 
     @property
     def watched(self) -> bool:
@@ -31,4 +55,4 @@ class Joined:
         return any(each._forward_hooks for each in self.layers)
 
     def __call__(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch outputs"]:
-        return F.linear(x, self.weight, self.bias)
+        return self.product(x)

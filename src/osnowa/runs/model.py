@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -25,9 +25,12 @@ from osnowa.generate import (
     lay_out,
     next_sentence,
     stream,
+    to_int8,
 )
 from osnowa.model import Layout, ModelConfig, Transformer
 from osnowa.tokenizer import Tokenizer
+
+Weights = Literal["float", "int8"]
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,25 @@ def find_model_folder(path: Path) -> Path:
     raise DataError(str(path), "is not a model folder (no config.json)", "name a run folder or a Hugging Face folder")
 
 
-def load(path: str | Path, device: str = "cpu") -> Model:
+def check_weights(weights: str, device: str) -> None:
+    """Raises SettingsError: other weights than there are, or int8 on a GPU."""
+    if weights not in get_args(Weights):
+        raise SettingsError(f"weights = {weights}", "no such weights", f"use {' or '.join(get_args(Weights))}")
+    if weights == "int8" and device != "cpu":
+        raise SettingsError("weights = int8", f"are for the processor, not for {device}", "use --device cpu")
+
+
+def load(path: str | Path, device: str = "cpu", weights: Weights = "float") -> Model:
     """A model from a run folder, its model/ folder, or a Hugging Face folder of a known architecture.
 
+    `weights`: "float", exactly as stored, or "int8", rounded to whole numbers of eight bits, which says single tokens
+    several times as fast on a CPU.
+
     Raises:
+        SettingsError: other weights, or int8 on a GPU.
         OsnowaError: missing, damaged, or of an architecture that osnowa does not know.
     """
+    check_weights(weights, device)
     folder = find_model_folder(Path(path))
     imported = read_folder(folder)
     if imported.tokenizer is None:
@@ -161,6 +177,8 @@ def load(path: str | Path, device: str = "cpu") -> Model:
     )  # names and shapes were checked; a tied matrix is absent
     transformer = transformer.to(device).eval()
     lay_out(transformer)
+    if weights == "int8":
+        to_int8(transformer)
     frame = Frame.of(imported.tokenizer, imported.config, imported.ids.start)
     notes = tuple(note.message for note in imported.notes)
     return Model(transformer, imported.tokenizer, folder, frame, imported.masked_head, imported.source_whole, notes)

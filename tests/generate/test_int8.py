@@ -1,0 +1,102 @@
+"""Weights of eight bits: near the numbers they stand for, the same in all ways of reading them, and said when wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import osnowa
+from osnowa.errors import SettingsError
+from osnowa.generate import GenerationConfig, generate, lay_out, to_int8
+from osnowa.generate.int8 import MOST_ROWS, Int8Linear
+from osnowa.model import Layout, Transformer, initialise
+from small_models import shrink
+from small_run import osnowa as command
+from talking import publish_talker, talker
+
+WIDTH = 64
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_each_weight_is_the_nearest_of_255_numbers() -> None:
+    weight = random(5, WIDTH) * torch.tensor([1e-3, 1.0, 50.0, 0.0, 3.0])[:, None]
+    made = Int8Linear.of(weight, None)
+    exact = weight.abs().amax(1) / 127
+    assert torch.equal(made.factor.float()[3:4], torch.zeros(1).clamp(min=float(made.factor[3])))
+    assert made.weight.abs().amax(1).tolist() == [127, 127, 127, 0, 127]
+    assert ((made.weight.float() * exact[:, None] - weight).abs() <= exact[:, None] * 0.5001).all()
+
+
+@pytest.mark.parametrize("rows", [1, 3, MOST_ROWS, MOST_ROWS + 1, 200])
+@pytest.mark.parametrize("bias", [None, random(48, seed=3)])
+def test_products_are_near_those_of_the_numbers_however_many_rows(rows: int, bias: torch.Tensor | None) -> None:
+    weight, x = random(48, WIDTH), random(2, rows, WIDTH, seed=1)
+    made = Int8Linear.of(weight, bias)
+    expected = F.linear(x, weight, bias)
+    found = made(x)
+    assert found.dtype == torch.float32
+    assert float((found - expected).norm() / expected.norm()) < 0.012
+    stored = F.linear(x, made.weight.float() * made.factor.float()[:, None], bias)
+    assert float((found - stored).norm() / expected.norm()) < 0.006
+
+
+def test_a_part_shares_the_memory_of_the_whole() -> None:
+    whole = Int8Linear.of(random(48, WIDTH), random(48, seed=3))
+    part, x = whole.part(16, 32), random(4, WIDTH, seed=1)
+    assert part.weight.untyped_storage().data_ptr() == whole.weight.untyped_storage().data_ptr()
+    assert torch.equal(part(x), whole(x)[:, 16:32])
+
+
+@pytest.mark.parametrize("preset", ["llama-tiny", "gpt2-tiny", "mixtral-tiny", "gemma2-tiny"])
+def test_a_whole_model_says_nearly_the_same_and_keeps_no_float_matrix(preset: str) -> None:
+    model = Transformer(shrink(preset, d_model=WIDTH)).eval()
+    initialise(model, 0)  # as a training begins: no score is so high that a rounding decides
+    other = Transformer(model.config).eval()
+    other.load_state_dict(model.state_dict())
+    lay_out(other)
+    to_int8(other)
+    left = [name for name, module in other.named_modules() if isinstance(module, nn.Linear)]
+    assert all(name.endswith("router") for name in left)
+    tokens = torch.randint(5, model.config.vocab_size, (2, 12), generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        layout = Layout.plain(tokens)
+        expected, found = (each.head(each.decode(tokens, layout)) for each in (model, other))
+    close = F.cosine_similarity(expected.flatten(0, 1), found.flatten(0, 1))
+    assert float(close.min()) > (0.97 if "mixtral" in preset else 0.995), "a router may choose another expert"
+    assert not torch.equal(expected, found)
+
+
+def test_the_same_layers_alone_and_joined_give_the_same() -> None:
+    model, tokenizer = talker()
+    other = Transformer(model.config).eval()
+    other.load_state_dict(model.state_dict())
+    lay_out(other)
+    to_int8(other)
+    config = GenerationConfig(temperature=0, max_tokens=8)
+    before = generate(other, tokenizer, ["Kot"], config)
+    hook = other.decoder.blocks[0].attention.query.register_forward_hook(lambda *_: None)
+    assert generate(other, tokenizer, ["Kot"], config) == before
+    hook.remove()
+
+
+def test_a_folder_is_asked_with_eight_bits_in_python_and_on_the_command_line(tmp_path: Path) -> None:
+    folder = publish_talker(tmp_path / "model")
+    model = osnowa.load(folder, weights="int8")
+    said = model.generate("Kot", temperature=0, max_tokens=6)
+    assert isinstance(model.transformer.decoder.blocks[0].feed_forward.down, Int8Linear)
+    done = command("generate", folder, "Kot", "--weights", "int8", "--temperature", "0", "--max-tokens", "6")
+    assert (done.code, done.out.rstrip("\n")) == (0, said.text)
+
+
+def test_other_weights_and_a_gpu_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="weights = int2: no such weights; use float or int8"):
+        osnowa.load(tmp_path, weights="int2")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="weights = int8: are for the processor, not for cuda; use --device cpu"):
+        osnowa.load(tmp_path, "cuda", "int8")
