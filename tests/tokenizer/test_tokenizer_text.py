@@ -147,3 +147,24 @@ def test_decoding_can_skip_special_tokens(tokenizer: Tokenizer) -> None:
     ids = [1, *tokenizer.encode("Ala ma kota"), 2, 0, 0]
     assert tokenizer.decode(ids, skip_special=True) == "Ala ma kota"
     assert tokenizer.decode(np.array(ids)).startswith("[CLS]")
+
+
+def test_entries_are_readable_without_the_marks_of_their_file(tokenizers: dict[str, Tokenizer]) -> None:
+    for kind, mark in (("bpe", "Ġ"), ("unigram", "▁"), ("wordpiece", "")):
+        tokenizer = tokenizers[kind]
+        words = {
+            index: entry.removeprefix(mark)
+            for index, entry in enumerate(tokenizer.tokens)
+            if entry.startswith(mark) and entry.removeprefix(mark).isascii() and entry.removeprefix(mark).isalpha()
+        }
+        assert len(words) > 20
+        assert {index: tokenizer.readable(index) for index in words} == words
+        assert tokenizer.readable(tokenizer.mask) == tokenizer.token(tokenizer.mask)
+
+
+def test_an_entry_that_is_no_text_alone_is_shown_as_it_stands_in_the_file() -> None:
+    tokenizer = train(["zażółć gęślą jaźń"] * 3, TokenizerConfig(kind="bpe", vocab_size=270))
+    for byte in ("Ġ", "Å", "¼"):
+        index = tokenizer.token_id(byte)
+        assert index is not None
+        assert tokenizer.readable(index) == byte

@@ -14,7 +14,7 @@ from osnowa.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Guess:
-    """A token for a mask, and how sure the model is (softmax over the whole vocabulary)."""
+    """A token for a mask as people read it, and how sure the model is (softmax over the whole vocabulary)."""
 
     token: str
     id: int
@@ -66,7 +66,7 @@ def fill(model: Transformer, tokenizer: Tokenizer, text: str, top_k: int = 5) ->
     best = probabilities.topk(min(top_k, probabilities.size(-1)))
     return FillResult(
         [
-            [Guess(tokenizer.token(int(i)), int(i), float(p)) for i, p in zip(row_ids, row, strict=True)]
+            [Guess(tokenizer.readable(int(i)), int(i), float(p)) for i, p in zip(row_ids, row, strict=True)]
             for row_ids, row in zip(best.indices, best.values, strict=True)
         ]
     )

@@ -10,6 +10,8 @@ import numpy as np
 
 from osnowa import files
 from osnowa.corpus import Progress
+from osnowa.data import RowSequence
+from osnowa.data.plan import Accounting
 from osnowa.objective.words import words_of
 from osnowa.runs.advice import Advice, advise
 from osnowa.runs.fitting import fit
@@ -60,23 +62,33 @@ def doctor(
 
 
 def examine(
-    prepared: Prepared, recipe: Recipe, machine: Machine | None = None, *, told: str | None = None
+    prepared: Prepared,
+    recipe: Recipe,
+    machine: Machine | None = None,
+    *,
+    rows: RowSequence | None = None,
+    account: Accounting | None = None,
+    told: str | None = None,
 ) -> Examination:
-    """Figures and advice for a prepared corpus and a recipe; `told`: why its preset is not the usual one."""
-    figures = measure(prepared, recipe, machine or set_up(recipe))
+    """Figures and advice for a prepared corpus and a recipe.
+
+    `rows` and `account` where the caller has them already; `told`: why the preset is not the usual one.
+    """
+    tokenizer, seed = prepared.tokenizer, recipe.run.seed
+    if rows is None:
+        rows = sequence_of(recipe, tokenizer, prepared.store.train, objective_of(recipe, tokenizer, seed), seed)
+    figures = measure(prepared, recipe, machine or set_up(recipe), rows, account or rows.accounting())
     sections = describe(figures, recipe)
     if told is not None:
         sections["Training"].append(("size", told))
     return Examination(sections, advise(prepared, recipe, figures), figures)
 
 
-def measure(prepared: Prepared, recipe: Recipe, machine: Machine) -> dict[str, Any]:
-    """Every number that the description and the advice use."""
+def measure(
+    prepared: Prepared, recipe: Recipe, machine: Machine, rows: RowSequence, account: Accounting
+) -> dict[str, Any]:
+    """Every number that the description and the advice use; `account` is that of the first epoch of `rows`."""
     store, tokenizer, ledger = prepared.store, prepared.tokenizer, prepared.ledger
-    rows = sequence_of(
-        recipe, tokenizer, store.train, objective_of(recipe, tokenizer, recipe.run.seed), recipe.run.seed
-    )
-    account = rows.accounting()
     shown = account.trained + account.special
     sentence_lengths = np.diff(store.train.sentences)
     document_tokens = np.diff(np.asarray(store.train.sentences)[np.asarray(store.train.documents)])

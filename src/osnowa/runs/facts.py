@@ -43,7 +43,7 @@ def run_facts(
         "objective": objective_facts(workshop),
         "export": export_facts(workshop),
         "baselines": {
-            "most_frequent_token": prepared.tokenizer.token(baselines.most_frequent_token),
+            "most_frequent_token": prepared.tokenizer.readable(baselines.most_frequent_token),
             "most_frequent_share": baselines.most_frequent_share,
             "unigram_loss": baselines.unigram_loss,
             "expected_initial_loss": baselines.expected_initial_loss,

@@ -46,10 +46,15 @@ class Workshop:
         return HELD_OUT_MASK_SHARE if self.recipe.objective.question == "hidden" else None
 
     @cached_property
+    def training_objective(self) -> Objective:
+        """What is asked of training rows."""
+        return self.objective(self.recipe.run.seed)
+
+    @cached_property
     def rows(self) -> RowSequence:
         """The training rows."""
-        seed, prepared = self.recipe.run.seed, self.prepared
-        return sequence_of(self.recipe, prepared.tokenizer, prepared.store.train, self.objective(seed), seed)
+        recipe, prepared = self.recipe, self.prepared
+        return sequence_of(recipe, prepared.tokenizer, prepared.store.train, self.training_objective, recipe.run.seed)
 
     @cached_property
     def baselines(self) -> Baselines:
@@ -58,7 +63,7 @@ class Workshop:
         if self.recipe.objective.question == "hidden":
             seen = count_tokens(self.prepared.store.train.tokens, vocab_size)
         else:
-            seen = count_labels(self.rows, self.objective(self.recipe.run.seed), vocab_size)
+            seen = count_labels(self.rows, self.training_objective, vocab_size)
         return Baselines.of(self.held_out, seen)
 
     def objective(self, seed: int, mask_share: float | None = None) -> Objective:
@@ -72,7 +77,7 @@ class Workshop:
         initialise(model, seed)
         return Trainer(
             model.to(machine.device),
-            self.objective(seed),
+            self.training_objective,
             self.rows,
             self.held_out,
             self.training(plan),
@@ -101,7 +106,7 @@ class Workshop:
     @cached_property
     def examination(self) -> Examination:
         """What `doctor` would say of this corpus and recipe."""
-        return examine(self.prepared, self.recipe, self.machine)
+        return examine(self.prepared, self.recipe, self.machine, rows=self.rows, account=self.account)
 
     @property
     def warnings(self) -> list[Advice]:

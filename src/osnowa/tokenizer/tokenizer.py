@@ -206,6 +206,11 @@ class Tokenizer:
         """The entry with this id as it stands in the file: "##ach", "Ġkot", "▁kot"."""
         return self.tokens[index]
 
+    def readable(self, index: int) -> str:
+        """The entry as people read it: "kot" for "Ġkot" and "▁kot"; as it stands in the file where that is no text."""
+        text = "" if index in self.special_ids else self.decode([index]).strip()
+        return self.token(index) if not text or "\ufffd" in text else text
+
     def token_id(self, token: str) -> int | None:
         """The id of an entry, None where there is none."""
         found = self._engine.token_to_id(token)
