@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
+from osnowa.model.dropout import Dropout
 from osnowa.model.joined import Joined
 from osnowa.model.norm import build_norm
 from osnowa.model.position import Rotate
@@ -35,7 +36,7 @@ class Attention(nn.Module):
         self.query_norm = build_norm(config, config.qk_norm, width)
         self.key_norm = build_norm(config, config.qk_norm, width)
         self.d_head, self.cap = width, config.attention_softcap
-        self.dropout = config.dropout if config.attention_dropout is None else config.attention_dropout
+        self.dropout = Dropout(config.dropout if config.attention_dropout is None else config.attention_dropout)
         self.scale = width**-0.5 if config.attention_scale is None else config.attention_scale
         self.scores, self.weights = Tap("batch head query key"), Tap("batch head query key")
         self.context = Tap("batch head query d_head")
@@ -96,7 +97,7 @@ class Attention(nn.Module):
         if self.stepwise(q):
             context = self.attend(q, k, v, mask)
         else:
-            dropout = self.dropout if self.training else 0.0
+            dropout = self.dropout.share if self.training else 0.0
             context = F.scaled_dot_product_attention(
                 q, k, v, mask, dropout, scale=self.scale, enable_gqa=q.size(1) != k.size(1)
             )
@@ -124,7 +125,7 @@ class Attention(nn.Module):
         scores = (q * self.scale).reshape(*sharing, self.d_head) @ k.transpose(-2, -1)
         scores = softcap(scores.view(*q.shape[:3], -1), self.cap)
         scores = self.scores(scores if mask is None else scores + mask)
-        weights = F.dropout(self.weights(scores.softmax(-1)), self.dropout, self.training)
+        weights = self.dropout(self.weights(scores.softmax(-1)))
         return (weights.reshape(*sharing, k.size(2)) @ v).view(q.shape)
 
     def split(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch head seq d_head"]:

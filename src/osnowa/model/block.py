@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from osnowa.model.attention import Attention
 from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
+from osnowa.model.dropout import Dropout
 from osnowa.model.feed_forward import build_feed_forward
 from osnowa.model.norm import build_norm
 from osnowa.model.position import Rotate
@@ -24,7 +25,7 @@ class Residual(nn.Module):
         self.norm_in = build_norm(config, config.norm_placement != "post" and norm_in)
         self.norm_out = build_norm(config, config.norm_placement == "sandwich")
         self.norm_after = build_norm(config, config.norm_placement == "post")
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.added = Tap("batch seq d_model")
 
     def forward(

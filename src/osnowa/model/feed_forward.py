@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from osnowa.model.config import ModelConfig
+from osnowa.model.dropout import Dropout
 from osnowa.model.joined import Joined
 from osnowa.model.tap import Tap
 
@@ -29,7 +30,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.up = nn.Linear(config.d_model, config.d_ff, bias=config.feed_forward_bias)
         self.down = nn.Linear(config.d_ff, config.d_model, bias=config.feed_forward_bias)
-        self.activation, self.dropout = ACTIVATIONS[config.activation], nn.Dropout(config.feed_forward_dropout)
+        self.activation, self.dropout = ACTIVATIONS[config.activation], Dropout(config.feed_forward_dropout)
         self.activated = Tap("batch seq d_ff")
 
     def forward(self, x: Float[Tensor, "batch seq d_model"]) -> Float[Tensor, "batch seq d_model"]:

@@ -10,6 +10,7 @@ from osnowa.model.ahead import Ahead
 from osnowa.model.block import Block
 from osnowa.model.cache import Cache
 from osnowa.model.config import ModelConfig
+from osnowa.model.dropout import Dropout
 from osnowa.model.feed_forward import Experts, balance_loss
 from osnowa.model.head import LanguageModelHead, NextSentenceHead
 from osnowa.model.mask import Layout, additive, visible
@@ -46,7 +47,7 @@ class Stack(nn.Module):
         self.position = POSITIONS[config.position](config, causal)
         self.embedded = Tap("batch seq d_model")
         self.input_norm = build_norm(config, config.input_norm)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(
             Block(config, cross, norm_in=config.first_norm or layer > 0) for layer in range(num_layers)
         )
