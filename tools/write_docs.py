@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import sys
 from pathlib import Path
@@ -70,32 +69,7 @@ def presets() -> str:
     return "\n".join(lines)
 
 
-def speed() -> str:
-    """The ratios of the last `make bench`, with the machine."""
-    found = [
-        json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))
-    ]
-    lines = [
-        "| work | osnowa | beside | times as fast | floor | aim | |",
-        "| --- | --: | --- | --: | --: | --: | --- |",
-    ]
-    for result in found:
-        for row in result["rows"]:
-            for cell in row.get("cells", ()):
-                verdict = "below floor" if cell["below_floor"] else ""
-                spread = f"{cell['ratio']:.2f} ({cell['low']:.2f}–{cell['high']:.2f})"
-                speed = f"{row['median']:,.0f} {row['unit']}"
-                lines.append(
-                    f"| {row['work']}: {row['name']} | {speed} | {cell['peer']} | {spread} "
-                    f"| {cell['floor']:g} | {cell['aim']:g} | {verdict} |"
-                )
-    machines = {json.dumps(result["machine"], sort_keys=True): result["machine"] for result in found}
-    told = [", ".join(f"{name} {value}" for name, value in machine.items()) for machine in machines.values()]
-    return "\n".join([*lines, "", *(f"Measured on: {each}." for each in told)])
-
-
-PARTS = {"README.md": {"presets": presets, "rooms": rooms, "speed": speed}, "ARCHITECTURE.md": {"modules": modules}}
+PARTS = {"README.md": {"presets": presets, "rooms": rooms}, "ARCHITECTURE.md": {"modules": modules}}
 
 
 def fill(text: str, name: str, content: str) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from osnowa.model import Layout, ModelConfig, Tap, Transformer, attention, initialise
 from osnowa.model.cache import Cache
+from osnowa.model.dropout import Dropout
 from osnowa.model.mask import additive
 from osnowa.runs.presets import PRESETS
 from small_models import LENGTH, forward, random_model, random_rows, shrink
@@ -301,8 +302,8 @@ def test_a_model_in_training_drops_and_one_at_rest_does_not(config: ModelConfig)
 @torch.no_grad()
 def test_a_model_in_training_drops_after_the_embeddings_and_each_sublayer() -> None:
     model = random_model(shrink("encoder-mini", dropout=0.5, feed_forward_dropout=0.5)).train()
-    places = [module for module in model.modules() if isinstance(module, nn.Dropout)]
-    assert len(places) == 1 + 3 * model.config.encoder_layers  # the third stands inside the feed-forward network
+    places = [module for module in model.modules() if isinstance(module, Dropout)]
+    assert len(places) == 1 + 4 * model.config.encoder_layers  # two of them inside the sublayers
     shares: list[float] = []
     for place in places:
         place.register_forward_hook(lambda _m, _i, out: shares.append(float((out == 0).double().mean())))
@@ -318,9 +319,9 @@ def test_a_model_in_training_drops_after_the_embeddings_and_each_sublayer() -> N
 def test_a_model_in_training_drops_attention_weights(longest_stepwise: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "LONGEST_STEPWISE", longest_stepwise)
     model = random_model(shrink("encoder-mini", dropout=0.5)).train()
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
+    for name, module in model.named_modules():
+        if isinstance(module, Dropout) and not name.endswith("attention.dropout"):
+            module.share = 0.0
     tokens, _, _ = random_rows(model.config)
     torch.manual_seed(0)
     first, second = (forward(model, tokens, Layout.plain(tokens))[0] for _ in range(2))

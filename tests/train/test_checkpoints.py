@@ -199,7 +199,7 @@ def test_a_checkpoint_that_fails_is_told_at_the_next_call_and_the_last_one_stays
         sync = files.system.sync
 
         def no_space(descriptor: int) -> None:
-            if threading.current_thread().name == "checkpoint":
+            if threading.current_thread().name.startswith("checkpoint"):
                 raise OSError(errno.ENOSPC, "No space left on device")
             sync(descriptor)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,7 @@ class Saver:
 
     def __init__(self, run: Path, identity: str, keep: int) -> None:
         self.run, self.identity, self.keep = run, identity, keep
-        self._thread: threading.Thread | None = None
-        self._failed: Exception | None = None
+        self._rest: Future[None] | None = None
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Begin to save; the tensors may change as soon as it returns.
@@ -78,8 +77,9 @@ class Saver:
         """
         self.wait()
         rest = _write(self.run, checkpoint, self.identity)
-        self._thread = threading.Thread(target=self._finish, args=(rest,), name="checkpoint")
-        self._thread.start()
+        thread = ThreadPoolExecutor(1, "checkpoint")
+        self._rest = thread.submit(_publish, rest, self.run, self.keep)
+        thread.shutdown(wait=False)  # it ends with this one piece of work
 
     def wait(self) -> None:
         """Come back when everything is saved.
@@ -87,18 +87,9 @@ class Saver:
         Raises:
             StorageError, CannotCreateError: the last checkpoint is not.
         """
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        if self._failed is not None:
-            failed, self._failed = self._failed, None
-            raise failed
-
-    def _finish(self, rest: contextlib.ExitStack) -> None:
-        try:
-            _publish(rest, self.run, self.keep)
-        except Exception as error:  # noqa: BLE001 - raised where somebody listens
-            self._failed = error
+        if self._rest is not None:
+            rest, self._rest = self._rest, None
+            rest.result()
 
 
 def save(run: Path, checkpoint: Checkpoint, identity: str, keep: int) -> None:
