@@ -9,32 +9,14 @@ asked the run's own held-out questions. Its rows are the text end to end, cut at
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import BertConfig, BertForMaskedLM
 
-from benchmarks.learning import ROWS, FinishedRun, train_peer
+from benchmarks.learning import ROWS, FinishedRun, arguments, train_peer
+from benchmarks.training import masked_collator, peer_rows
 from osnowa.runs.workshop import Workshop
-
-
-def collator(mask: int, specials: int, vocab_size: int) -> Any:
-    """80/10/10 masking of 15 %, as the library's collator does it."""
-
-    def collate(features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        tokens = torch.tensor(np.array([each["input_ids"] for each in features]), dtype=torch.long)
-        labels, chosen = tokens.clone(), (torch.rand(tokens.shape) < 0.15) & (tokens >= specials)
-        labels[~chosen] = -100
-        dice = torch.rand(tokens.shape)
-        tokens = torch.where(chosen & (dice < 0.8), torch.tensor(mask), tokens)
-        random = chosen & (dice >= 0.8) & (dice < 0.9)
-        tokens = torch.where(random, torch.randint(specials, vocab_size, tokens.shape), tokens)
-        return {"input_ids": tokens, "labels": labels, "attention_mask": torch.ones_like(tokens)}
-
-    return collate
 
 
 def ask(model: Any, workshop: Workshop) -> tuple[float, float]:
@@ -52,19 +34,11 @@ def ask(model: Any, workshop: Workshop) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--minutes", type=float, help="as many as the run trained, unless given")
-    parser.add_argument("--rate", type=float, default=5e-4)
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    words = parser.parse_args()
+    words = arguments(__doc__, 5e-4)
     run = FinishedRun.open(words.run)
     facts, workshop, tokenizer, store = run.facts, run.workshop(), run.prepared.tokenizer, run.prepared.store
     model, length = run.recipe.model, run.recipe.data.row_length
-    inside = length - 2
-    text = np.asarray(store.train.tokens, dtype=np.int64)
-    rows = text[: len(text) // inside * inside].reshape(-1, inside)
-    dataset = [{"input_ids": np.concatenate(([tokenizer.cls], row, [tokenizer.sep]))} for row in rows]
+    dataset, collate = peer_rows(workshop), masked_collator(workshop, 0.15)
     config = BertConfig(
         vocab_size=tokenizer.vocab_size,
         hidden_size=model.d_model,
@@ -75,7 +49,6 @@ def main() -> None:
     )
     peer = BertForMaskedLM(config)
     seconds = 60 * words.minutes if words.minutes else run.seconds
-    collate = collator(tokenizer.mask, len(tokenizer.specials), tokenizer.vocab_size)
     steps = train_peer(peer, dataset, collate, seconds, rate=words.rate, bf16=words.precision == "bf16")
     loss, accuracy = ask(peer, workshop)
     ours, always = facts["result"], facts["baselines"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import tempfile
@@ -36,6 +37,16 @@ class Clock(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, _args: Any, state: Any, control: Any, **__: Any) -> None:
         self.steps = state.global_step
         control.should_training_stop = time.monotonic() - self.began > self.seconds
+
+
+def arguments(doc: str | None, rate: float) -> argparse.Namespace:
+    """The words of a benchmark of learning; `rate` is the peer's unless another is given."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--minutes", type=float, help="as many as the run trained, unless given")
+    parser.add_argument("--rate", type=float, default=rate)
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    return parser.parse_args()
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,7 @@ minutes as the run trained. Both then translate the run's held-out pairs greedil
 
 from __future__ import annotations
 
-import argparse
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ import sacrebleu
 import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
-from benchmarks.learning import ROWS, FinishedRun, train_peer
+from benchmarks.learning import ROWS, FinishedRun, arguments, train_peer
 from osnowa.data import TokenSplit
 from osnowa.objective import Target
 from osnowa.runs.translations import held_out_pairs
@@ -65,12 +63,7 @@ def translate(model: Any, tokenizer: Tokenizer, pairs: list[tuple[list[int], lis
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--minutes", type=float, help="as many as the run trained, unless given")
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
-    words = parser.parse_args()
+    words = arguments(__doc__, 1e-3)
     run = FinishedRun.open(words.run)
     tokenizer, store, ours = run.prepared.tokenizer, run.prepared.store, run.facts["result"]
     objective = run.workshop().held_out.objective

@@ -267,10 +267,10 @@ def stacked(features: list[dict[str, Any]]) -> torch.Tensor:
     return torch.tensor(np.array([each["ids"] for each in features]), dtype=torch.long)
 
 
-def masked_collator(workshop: Workshop) -> Any:
-    """80/10/10 masking of 15 %, as the library's collator does it."""
+def masked_collator(workshop: Workshop, share: float | None = None) -> Any:
+    """80/10/10 masking of `share` of the tokens (none: osnowa's own share), as the library's collator does it."""
     tokenizer = workshop.prepared.tokenizer
-    specials, share = len(tokenizer.specials), workshop.recipe.objective.mask_share
+    specials, share = len(tokenizer.specials), share or workshop.recipe.objective.mask_share
 
     def collate(features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         tokens = stacked(features)
