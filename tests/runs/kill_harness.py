@@ -20,6 +20,7 @@ import osnowa.runs.pretrain  # noqa: F401
 from osnowa.cli import main
 
 WANTED_KILLS = 20
+PHASES = ("preparing", "planning", "training", "published")
 SETTINGS = (
     "--preset=encoder-tiny",
     "--steps=24",
@@ -72,14 +73,41 @@ def finish(text: str, run: Path, log: Path) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(start(text, run, log), 0)[1])
 
 
+def lengths(text: str, run: Path, log: Path) -> dict[str, float]:
+    """Let a run go to its end; the seconds that it stood in each phase."""
+    pid, seen = start(text, run, log), dict.fromkeys(PHASES, 0.0)
+    last = time.monotonic()
+    while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
+        time.sleep(0.001)
+        now = time.monotonic()
+        seen[phase(run)] += now - last
+        last = now
+    assert os.waitstatus_to_exitcode(ended[1]) == 0, log.read_text()
+    return seen
+
+
+def kill(text: str, run: Path, log: Path, wanted: str, delay: float) -> str:
+    """Start a run and kill it ``delay`` seconds after it has come to a phase; the phase it died in, "" if it ended."""
+    pid, deadline = start(text, run, log), None
+    while True:
+        if deadline is None and PHASES.index(phase(run)) >= PHASES.index(wanted):
+            deadline = time.monotonic() + delay
+        if deadline is not None and time.monotonic() >= deadline:
+            break
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return ""
+        time.sleep(0.001)
+    os.kill(pid, signal.SIGKILL)
+    # A process that was just ending when the signal came was not killed.
+    return phase(run) if os.WIFSIGNALED(os.waitpid(pid, 0)[1]) else ""
+
+
 def work() -> dict[str, object]:
     folder, text, rounds, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     log, rng = folder / "log", random.Random(seed)
     reference = folder / "whole"
     assert finish(text, folder / "warm", log) == 0, log.read_text()  # the first run also fills the file cache
-    began = time.monotonic()
-    assert finish(text, reference, log) == 0, log.read_text()
-    length, wanted = time.monotonic() - began, digest(reference)
+    seconds, unharmed = lengths(text, reference, log), digest(reference)
     kills: list[dict[str, object]] = []
     equal = []
     for number in range(3 * rounds):  # the later ones only when too few moments fell inside a run
@@ -87,22 +115,16 @@ def work() -> dict[str, object]:
             break
         run = folder / f"killed-{number}"
         for attempt in range(3):  # killed up to three times on its way, then left alone
-            pid = start(text, run, log)
-            # the first attempts of the rounds go evenly through a whole run; what is left gets shorter each time
-            share = (number % rounds + rng.random()) / rounds if attempt == 0 else rng.random() * 0.6**attempt
-            deadline = time.monotonic() + length * share
-            done = 0
-            while time.monotonic() < deadline and not done:
-                done, _ = os.waitpid(pid, os.WNOHANG)
-                time.sleep(0.001)
-            if not done:
-                kills.append({"round": number, "after": round(length * share, 3), "phase": phase(run)})
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+            # The moment is random within a phase that the run has seen to come, not within a length of time: on a busy
+            # machine the same clock time would always fall into the first phase. Each phase begins a third of the runs.
+            wanted = PHASES[(number + attempt) % 3]
+            delay = rng.random() * seconds[wanted]
+            if died := kill(text, run, log, wanted, delay):
+                kills.append({"round": number, "wanted": wanted, "after": round(delay, 3), "phase": died})
         code = finish(text, run, log)
         assert code == 0, f"exit {code}\n{log.read_text()}"
-        equal.append(digest(run) == wanted)
-    return {"length": length, "kills": kills, "equal": equal}
+        equal.append(digest(run) == unharmed)
+    return {"seconds": seconds, "kills": kills, "equal": equal}
 
 
 if __name__ == "__main__":
