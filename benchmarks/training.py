@@ -1,12 +1,16 @@
 """Tokens per second of pre-training: osnowa's step beside the `transformers` Trainer, asked in turn.
 
     python -m benchmarks.training [WORK ...] [--rounds 5] [--quick] [--no-save]
+        [--nanogpt CHECKOUT] [--nanot5 CHECKOUT]
 
 Every work is a shape, trained by each contender from random weights on the same text (that inside Python), with the
-same tokenizer, rows, batch, optimizer (AdamW), rate and warm-up. The peer's model is built from the config.json that
-osnowa writes for its own, so both have the same parameters, which is checked. Tokens are places of rows for the peer,
-whose rows are full, and places that are not padding for osnowa. At the end every contender is asked the same held-out
-questions: with equal tokens it must have learned as much.
+same tokenizer, rows, batch, optimizer (AdamW), rate and warm-up. The peer's model is the one that osnowa writes as a
+folder, so both begin with the same weights. Tokens are places of rows for the peer, whose rows are full, and places
+that are not padding for osnowa. At the end every contender is asked the same held-out questions: with equal tokens it
+must have learned as much. The share of the peak is that of a matrix product of 1,024 x 1,024 numbers in the same
+precision, measured in the same process when all others wait.
+
+--nanogpt and --nanot5 name local checkouts, which then are peers of clm-4x256 and t5-v1.1-4+4x256.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,14 +38,17 @@ from transformers import (
 )
 from transformers.utils import logging as hf_logging
 
+from benchmarks import checkouts
 from benchmarks.measuring import Goal, Row, Seat, compare, measure, tell
 from osnowa.exchange import write_folder
-from osnowa.model import Transformer
+from osnowa.model import Transformer, initialise
 from osnowa.objective import Target
 from osnowa.runs.api import recipe_of
 from osnowa.runs.machine import set_up
 from osnowa.runs.prepare import open_prepared, prepare_into
 from osnowa.runs.recipe import Recipe
+from osnowa.runs.speed import matrix_peak
+from osnowa.runs.work import flops_per_token
 from osnowa.runs.workshop import Workshop
 from osnowa.train.budget import StepPlan
 from osnowa.train.precision import has_fast_bfloat16, tune_allocator
@@ -50,6 +57,15 @@ RATE, WARMUP, WARM = 3e-4, 20, 2
 VOCABULARY = 16_384
 FAST_BFLOAT16 = has_fast_bfloat16(torch.device("cpu"))
 PEERS = ("trainer", "trainer-bf16", "trainer-tuned")
+CHECKOUT_T5 = "t5-v1.1-4+4x256"
+DROPOUTS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "resid_pdrop",
+    "embd_pdrop",
+    "attn_pdrop",
+    "dropout_rate",
+)
 Goals = dict[str, tuple[float, float]]
 
 
@@ -120,6 +136,8 @@ WORKS: dict[str, Work] = {
     "t5-4+4x256": Work(
         "t5-mini", 128, 32, {"trainer": (4, 6), "trainer-bf16": (2.2, 3.3), "trainer-tuned": (1.3, 1.7)}
     ),
+    # asked for by --nanot5 alone: that code knows no plain feed-forward network
+    CHECKOUT_T5: Work("t5-v1.1-mini", 128, 32, {}, peers=("trainer", "trainer-tuned")),
     "mlm-4x256-fp32": Work(
         "bert-mini", 128, 32, {"trainer": (3.5, 4.5)}, MASKED, peers=("trainer",), ours=("osnowa-fp32",)
     ),
@@ -148,7 +166,13 @@ def train_ours(work: Work, contender: str, data: Path, seat: Seat) -> None:
     for amount in seat.amounts():
         if not amount:
             found = workshop.held_out.evaluate(trainer.model, trainer.device)
-            seat.answer(held_out_loss=found.token_loss, tokens_seen=trainer.state.tokens)
+            recipe = workshop.recipe
+            seat.answer(
+                held_out_loss=found.token_loss,
+                tokens_seen=trainer.state.tokens,
+                mflop_a_token=flops_per_token(recipe.model, recipe.objective, recipe.data.row_length) / 1e6,
+                peak_gflops=matrix_peak(workshop.machine) / 1e9,
+            )
             continue
         for _ in range(WARM):
             trainer.step()
@@ -192,6 +216,36 @@ class Asked(TrainerCallback):  # type: ignore[misc]
         control.should_training_stop = True
 
 
+def train_checkout(work: Work, contender: str, data: Path, seat: Seat) -> None:
+    """A model from a checkout, trained as its own script trains it."""
+    found = checkouts.split(contender)
+    assert found is not None
+    name, folder = found
+    workshop = workshop_of(work, "osnowa-fp32", data)
+    reference, rows = peer_model(workshop, dropout=False, eager=True), peer_rows(workshop)
+    peer = checkouts.BUILDERS[name](folder, reference, work.length, RATE)
+    collate = COLLATORS[reference.config.is_encoder_decoder, workshop.recipe.objective.question](workshop)
+
+    def batches() -> Iterator[dict[str, torch.Tensor]]:
+        rng = np.random.default_rng(0)
+        while True:
+            yield collate([rows[place] for place in rng.integers(len(rows), size=work.rows)])
+
+    made = checkouts.steps(peer, batches(), WARMUP, torch.bfloat16 if FAST_BFLOAT16 else torch.float32)
+    total = 0
+    for amount in seat.amounts():
+        if not amount:
+            seat.answer(held_out_loss=ask(peer.model, workshop, peer.logits), tokens_seen=total)
+            continue
+        for _ in range(WARM):
+            total += count_tokens(next(made))
+        began, tokens = time.perf_counter(), 0
+        for _ in range(amount):
+            tokens += count_tokens(next(made))
+        seat.answer(done=tokens, seconds=time.perf_counter() - began)
+        total += tokens
+
+
 def train_peer(work: Work, contender: str, data: Path, seat: Seat) -> None:
     tuned = contender == "trainer-tuned"
     if tuned:
@@ -200,8 +254,7 @@ def train_peer(work: Work, contender: str, data: Path, seat: Seat) -> None:
     model = peer_model(workshop, dropout=not tuned, eager=tuned)
     rows = peer_rows(workshop)
     collate = COLLATORS[model.config.is_encoder_decoder, workshop.recipe.objective.question](workshop)
-    first = collate([rows[0]] * work.rows)
-    tokens = sum(first[name].numel() for name in ("input_ids", "decoder_input_ids") if name in first)
+    tokens = count_tokens(collate([rows[0]] * work.rows))
 
     def evaluate() -> float:
         return ask(model, workshop)
@@ -227,21 +280,21 @@ def train_peer(work: Work, contender: str, data: Path, seat: Seat) -> None:
 
 
 def peer_model(workshop: Workshop, *, dropout: bool, eager: bool) -> Any:
-    """The model of the config.json that osnowa writes for the same shape, with new weights."""
+    """The library's model of the same shape with the weights that osnowa begins with."""
     recipe = workshop.recipe
     own = Transformer(recipe.model)
+    initialise(own, recipe.run.seed)
+    kinds = {"encoder": AutoModelForMaskedLM, "decoder": AutoModelForCausalLM, "encoder-decoder": AutoModelForSeq2SeqLM}
     with tempfile.TemporaryDirectory() as folder:
         weights = dict(own.named_parameters())
         write_folder(Path(folder), recipe.model, weights, workshop.prepared.tokenizer, card="")
         config = AutoConfig.from_pretrained(folder)
-    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "resid_pdrop", "embd_pdrop", "attn_pdrop"):
-        if hasattr(config, name):
-            setattr(config, name, 0.1 if dropout else 0.0)
-    if hasattr(config, "dropout_rate"):
-        config.dropout_rate = 0.1 if dropout else 0.0
-    config._attn_implementation = "eager" if eager else None
-    kinds = {"encoder": AutoModelForMaskedLM, "decoder": AutoModelForCausalLM, "encoder-decoder": AutoModelForSeq2SeqLM}
-    model = kinds[recipe.model.topology].from_config(config)
+        for name in DROPOUTS:
+            if hasattr(config, name):
+                setattr(config, name, 0.1 if dropout else 0.0)
+        model = kinds[recipe.model.topology].from_pretrained(
+            folder, config=config, dtype=torch.float32, attn_implementation="eager" if eager else None
+        )
     theirs = sum(each.numel() for each in model.parameters())
     next_sentence = 0 if own.next_sentence is None else sum(each.numel() for each in own.next_sentence.parameters())
     assert theirs == own.parameter_count() - next_sentence, (theirs, own.parameter_count())
@@ -261,6 +314,11 @@ def peer_rows(workshop: Workshop) -> list[dict[str, Any]]:
     inside = length - 2
     rows = text[: len(text) // inside * inside].reshape(-1, inside)
     return [{"ids": np.concatenate(([tokenizer.cls], row, [tokenizer.sep]))} for row in rows]
+
+
+def count_tokens(batch: dict[str, torch.Tensor]) -> int:
+    """Places of source and target."""
+    return sum(batch[name].numel() for name in ("input_ids", "decoder_input_ids") if name in batch)
 
 
 def stacked(features: list[dict[str, Any]]) -> torch.Tensor:
@@ -339,12 +397,15 @@ COLLATORS: dict[tuple[bool, str], Callable[[Workshop], Any]] = {
 
 
 @torch.inference_mode()
-def ask(model: Any, workshop: Workshop) -> float:
-    """The mean loss on osnowa's held-out questions, each document by itself."""
+def ask(
+    model: Any, workshop: Workshop, answer: Callable[[dict[str, torch.Tensor]], torch.Tensor] | None = None
+) -> float:
+    """The mean loss on osnowa's held-out questions, each document by itself; `answer` gives the model's logits."""
     loss, asked = 0.0, 0
+    answer = answer or (lambda words: model(**words).logits)
     model.eval()
     for words, labels in questions(workshop):
-        logits = model(**words).logits.flatten(0, 1).float()
+        logits = answer(words).flatten(0, 1).float()
         loss += float(torch.nn.functional.cross_entropy(logits, labels.flatten(), ignore_index=-100, reduction="sum"))
         asked += int((labels != -100).sum())
     model.train()
@@ -394,21 +455,28 @@ def contend(name: str, data: Path, contender: str) -> None:
     seat = Seat()
     logging.disable(logging.WARNING)
     hf_logging.set_verbosity_error()
-    train = train_ours if contender.startswith("osnowa") else train_peer
+    train = train_ours if contender.startswith("osnowa") else train_checkout if "=" in contender else train_peer
     train(WORKS[name], contender, data, seat)
 
 
-def run(name: str, folder: Path, rounds: int) -> list[Row]:
-    """Measure one work."""
+def run(name: str, folder: Path, rounds: int, extra: Sequence[str] = ()) -> list[Row]:
+    """Measure one work; `extra` contenders are peers without a goal."""
     work, data = WORKS[name], folder / name
     prepare_into(["sample:python-docs"], data, work.recipe("osnowa"))
     command = (sys.executable, "-m", "benchmarks.training", "--contender", name, str(data))
     # Where bfloat16 is emulated, a step of the peer in it would take minutes, and its best is float32.
     peers = [each for each in work.peers if FAST_BFLOAT16 or each != "trainer-bf16"]
-    names = (*work.ours, *peers)
+    names = (*work.ours, *peers, *extra)
     rows = measure(command, name, names, amount=work.steps, rounds=rounds, unit="tokens/s", learned=True)
-    goals = {(own, peer): Goal(*work.goals[peer]) for own in work.ours for peer in peers}
+    goals = {
+        (own, peer): Goal(*work.goals[peer]) if peer in work.goals else None
+        for own in work.ours
+        for peer in names[len(work.ours) :]
+    }
     compare(rows, goals)
+    for own in work.ours:
+        facts = rows[own].facts
+        facts["peak_share"] = rows[own].median * facts["mflop_a_token"] / (1e3 * facts["peak_gflops"])
     return list(rows.values())
 
 
@@ -418,18 +486,23 @@ def main() -> None:
     words.add_argument("--rounds", type=int, default=5)
     words.add_argument("--quick", action="store_true", help="three rounds, and no model of 12 layers")
     words.add_argument("--no-save", action="store_true", help="leave benchmarks/results as it is")
+    words.add_argument("--nanogpt", type=Path, metavar="CHECKOUT", help="a peer of clm-4x256")
+    words.add_argument("--nanot5", type=Path, metavar="CHECKOUT", help="a peer of t5-v1.1-4+4x256")
     words.add_argument("--contender", nargs=3, help=argparse.SUPPRESS)
     chosen = words.parse_args()
     if chosen.contender:
         name, data, contender = chosen.contender
         contend(name, Path(data), contender)
         return
-    left_out = (*TINY, "mlm-12x768") if chosen.quick else TINY
+    extra = {"clm-4x256": ("nanogpt", chosen.nanogpt), CHECKOUT_T5: ("nanot5", chosen.nanot5)}
+    left_out = {*TINY, *(("mlm-12x768",) if chosen.quick else ()), *(() if chosen.nanot5 else (CHECKOUT_T5,))}
     names = chosen.works or [name for name in WORKS if name not in left_out]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            rows += run(name, Path(folder), 3 if chosen.quick else chosen.rounds)
+            peer, path = extra.get(name, ("", None))
+            more = (f"{peer}={path.resolve()}",) if path is not None else ()
+            rows += run(name, Path(folder), 3 if chosen.quick else chosen.rounds, more)
     tell("training", rows, save=not chosen.no_save)
 
 
