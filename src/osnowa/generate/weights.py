@@ -8,24 +8,29 @@ from torch import nn
 from osnowa.model import Transformer
 from osnowa.model.block import Block
 from osnowa.model.feed_forward import GatedFeedForward
+from osnowa.model.joined import AskedLinear
 
 
 def lay_out(model: Transformer) -> None:
-    """Join matrices that read the same input, and turn float32 matrices that are wider than deep.
+    """Join matrices that read the same input, and turn float32 matrices that are not deeper than wide.
 
     A matrix times one vector is as fast as its weights come from memory, and turned ones are read in longer runs. On
     an AVX2 machine 16,384 x 512 took 3.7 ms as it was and 1.9 ms turned, 2,048 x 512 took 0.52 and 0.30, 512 x 2,048
-    the other way round 0.27 and 0.46. In bfloat16 turned matrices were 10 to 20 times slower there, so these stay as
-    they are, and so does everything on a GPU. Numbers and size are the same; training code wants its matrices
-    contiguous, so this is for models that are only asked.
+    the other way round 0.27 and 0.46, 512 x 512 took 0.19 and 0.16. In bfloat16 turned matrices were 10 to 20 times
+    slower there, so these stay as they are, and so does everything on a GPU. Numbers and size are the same; training
+    code wants its matrices contiguous, so this is for models that are only asked.
     """
     weight = model.embedding.token.weight
     if weight.device.type != "cpu":
         return
     turned = weight.dtype == torch.float32
     for module in model.modules():
-        if isinstance(module, nn.Linear) and turned and module.out_features > module.in_features:
+        if isinstance(module, nn.Linear) and turned and module.out_features >= module.in_features:
             module.weight.data = module.weight.data.t().contiguous().t()
+    for module in list(model.modules()):
+        for name, layer in list(module.named_children()):
+            if type(layer) is nn.Linear:
+                setattr(module, name, AskedLinear.of(layer))
     for module in model.modules():
         if isinstance(module, Block):
             module.attention.join(turned=turned)

@@ -35,6 +35,7 @@ class Attention(nn.Module):
         self.output = nn.Linear(config.num_heads * width, config.d_model, bias=config.attention_bias)
         self.query_norm = build_norm(config, config.qk_norm, width)
         self.key_norm = build_norm(config, config.qk_norm, width)
+        self.normed = config.qk_norm
         self.d_head, self.cap = width, config.attention_softcap
         self.dropout = Dropout(config.dropout if config.attention_dropout is None else config.attention_dropout)
         self.scale = width**-0.5 if config.attention_scale is None else config.attention_scale
@@ -51,21 +52,29 @@ class Attention(nn.Module):
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "batch query d_model"]:
         """`cache` holds the keys and values of earlier tokens; those of `memory` are added to it."""
-        q, k, v = self.project(x, memory)
-        q, k = rotate(self.query_norm(q)), rotate(self.key_norm(k))
+        q, k, v = self.project(x, memory, rotate)
         if cache is not None:
             k, v = cache.append(k, v)
         return self.look(q, k, v, mask)
 
     def project(
-        self, x: Float[Tensor, "batch query d_model"], memory: Float[Tensor, "batch memory d_model"]
-    ) -> tuple[Tensor, ...]:
-        """Queries, keys and values "batch head seq d_head"; one product gives all three where they are joined."""
+        self, x: Float[Tensor, "batch query d_model"], memory: Float[Tensor, "batch memory d_model"], rotate: Rotate
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values "batch head seq d_head", the first two normalised and turned.
+
+        One product gives all three where they are joined; then queries and keys that no norm parts are turned together.
+        """
         if self.joined is None or self.joined.watched or memory is not x:
-            return self.split(self.query(x)), self.split(self.key(memory)), self.split(self.value(memory))
-        return torch.split_with_sizes(
-            self.split(self.joined(x)), [size // self.d_head for size in self.joined.sizes], dim=1
-        )
+            q, k, v = self.split(self.query(x)), self.split(self.key(memory)), self.split(self.value(memory))
+            return rotate(self.query_norm(q)), rotate(self.key_norm(k)), v
+        heads = self.split(self.joined(x))
+        sizes = [size // self.d_head for size in self.joined.sizes]
+        if self.normed:
+            q, k, v = torch.split_with_sizes(heads, sizes, dim=1)
+            return rotate(self.query_norm(q)), rotate(self.key_norm(k)), v
+        asking, v = torch.split_with_sizes(heads, [sizes[0] + sizes[1], sizes[2]], dim=1)
+        q, k = torch.split_with_sizes(rotate(asking), sizes[:2], dim=1)
+        return q, k, v
 
     def join(self, *, turned: bool) -> None:
         """For a model that is only asked: one product gives queries, keys and values."""

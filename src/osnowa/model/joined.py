@@ -1,4 +1,4 @@
-"""Linear layers that read the same input, as one product: for a model that is only asked."""
+"""Linear layers of a model that is only asked: those that read the same input as one product, and single rows fast."""
 
 from __future__ import annotations
 
@@ -21,15 +21,44 @@ class Product(Protocol):
     def __call__(self, x: Tensor, /) -> Tensor: ...
 
 
+def multiply(
+    x: Float[Tensor, "*batch inputs"], weight: Float[Tensor, "outputs inputs"], bias: Float[Tensor, " outputs"] | None
+) -> Float[Tensor, "*batch outputs"]:
+    """x W^T + b. In float32 on a CPU a single row is multiplied as a vector, which costs 20 to 40 us less each time.
+
+    (512 x 512: 157 us as a matrix of one row, 130 as a vector; 1,376 x 512: 263 and 235; one AVX2 core, cold weights.)
+    """
+    if x.dtype != torch.float32 or x.numel() != x.size(-1) or x.device.type != "cpu":
+        return F.linear(x, weight, bias)
+    row = x.reshape(-1)
+    found = torch.mv(weight, row) if bias is None else torch.addmv(bias, weight, row)
+    return found.view(*x.shape[:-1], -1)
+
+
+class AskedLinear(nn.Linear):
+    """A linear layer that nobody trains: same parameters, same numbers, single rows in less time."""
+
+    @classmethod
+    def of(cls, layer: nn.Linear) -> AskedLinear:
+        """The same parameters; they are shared."""
+        with torch.device("meta"):
+            made = cls(layer.in_features, layer.out_features, bias=layer.bias is not None)
+        made.weight, made.bias = layer.weight, layer.bias
+        return made.train(layer.training)
+
+    def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        return multiply(x, self.weight, self.bias)
+
+
 @dataclass
 class Plain:
-    """A linear layer that nobody trains."""
+    """A matrix and a bias that belong to no module."""
 
     weight: Tensor
     bias: Tensor | None
 
     def __call__(self, x: Tensor, /) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+        return multiply(x, self.weight, self.bias)
 
 
 class Joined:
