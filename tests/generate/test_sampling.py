@@ -51,6 +51,10 @@ def test_top_p_keeps_the_fewest_of_the_likeliest_that_make_up_the_share(p: float
     assert kept(keep_top_p(logits(0.2, 0.5, 0.05, 0.25), p)) == [expected]
 
 
+def test_however_small_the_share_the_likeliest_stays() -> None:
+    assert kept(keep_top_p(logits(0.2, 0.5, 0.05, 0.25), 1e-9)) == [[1]]
+
+
 @pytest.mark.parametrize(
     ("p", "expected"), [(1.0, [1]), (0.51, [1]), (0.49, [1, 3]), (0.3, [0, 1, 3]), (0.05, [0, 1, 2, 3])]
 )

@@ -133,3 +133,15 @@ def test_every_place_is_hidden_as_often_as_its_share_says() -> None:
         inner = hidden[8:-8]
         assert inner.min() > share / 3, "no place is spared"
         assert inner.max() < 3 * share
+
+
+@pytest.mark.parametrize("purpose", ["composition", "below"])
+def test_a_text_is_damaged_anew_in_every_epoch(purpose: str) -> None:
+    def choices(epoch: int) -> list[list[int]]:
+        chances = [Chance(0, epoch, start) for start in range(8)]
+        if purpose == "below":
+            return [chance.below("prefix", 1000, 4).tolist() for chance in chances]
+        return [chance.composition("hidden spans", 40, 5).tolist() for chance in chances]
+
+    assert choices(0) == choices(0)
+    assert all(first != second for first, second in zip(choices(0), choices(1), strict=True))

@@ -179,3 +179,16 @@ def test_a_tiny_model_learns_one_batch_by_heart(name: str, topology: Topology) -
         mean.backward()
         optimiser.step()
     assert loss < 0.05
+
+
+@pytest.mark.parametrize("topology", BOTH)
+def test_positions_begin_anew_with_every_text_of_a_row(topology: Topology) -> None:
+    task = objective("infilling", topology)
+    batch = task.batch(sequence(task, "infilling").take(Place(), 8)[0])
+    layouts = [batch.layout, *([] if batch.source is None else [batch.source.layout])]
+    for layout in layouts:
+        assert int(layout.document_ids.max()) > 1, "rows hold several texts"
+        for positions, documents in zip(layout.positions.tolist(), layout.document_ids.tolist(), strict=True):
+            for number in set(documents) - {0}:
+                inside = [at for at, document in zip(positions, documents, strict=True) if document == number]
+                assert inside == list(range(len(inside)))
