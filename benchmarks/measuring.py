@@ -130,12 +130,15 @@ def measure(
     amount: int,
     rounds: int,
     unit: str,
+    budget: float | None = None,
+    idle: int = 0,
     learned: bool = False,
 ) -> dict[str, Row]:
-    """Ask every contender `rounds` times for `amount`, in turn.
+    """Ask every contender `rounds` times for `amount`, in turn; a first round is not counted.
 
-    A child is started by `command` and its name, and answers {"done": ..., "seconds": ...}. `learned`: it is asked at
-    the end what it has learned.
+    A child is started by `command` and its name, and answers {"done": ..., "seconds": ...}. `budget`: after the first
+    round everybody is asked for as much as lets all rounds together take so many seconds, where each asking costs the
+    work of `idle` more. `learned`: a child is asked at the end what it has learned.
     """
     children = {
         name: subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -144,11 +147,15 @@ def measure(
     rows = {name: Row(work, name, unit, []) for name in names}
     try:
         for number in range(rounds + 1):
+            seconds = 0.0
             for name, child in children.items():
                 answer = _ask(name, child, amount)
                 rows[name].peak_mb = answer["peak_mb"]
+                seconds += answer["seconds"]
                 if number:
                     rows[name].speeds.append(answer["done"] / answer["seconds"])
+            if not number and budget is not None:
+                amount = max(1, int(budget / rounds / (seconds / amount)) - idle)
         for name, child in children.items() if learned else ():
             answer = _ask(name, child, 0)
             del answer["peak_mb"]

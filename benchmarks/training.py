@@ -8,7 +8,8 @@ same tokenizer, rows, batch, optimizer (AdamW), rate and warm-up. The peer's mod
 folder, so both begin with the same weights. Tokens are places of rows for the peer, whose rows are full, and places
 that are not padding for osnowa. At the end every contender is asked the same held-out questions: with equal tokens it
 must have learned as much. The share of the peak is that of a matrix product of 1,024 x 1,024 numbers in the same
-precision, measured in the same process when all others wait.
+precision, measured in the same process when all others wait. Each work takes about six minutes on any machine: the
+slower it is, the fewer steps has a round.
 
 --nanogpt and --nanot5 name local checkouts, which then are peers of clm-4x256 and t5-v1.1-4+4x256.
 """
@@ -53,7 +54,8 @@ from osnowa.runs.workshop import Workshop
 from osnowa.train.budget import StepPlan
 from osnowa.train.precision import has_fast_bfloat16, tune_allocator
 
-RATE, WARMUP, WARM = 3e-4, 20, 2
+RATE, WARMUP, WARM = 3e-4, 20, 1
+SECONDS, QUICK_SECONDS = 320.0, 60.0  # that the rounds of one work may take, all contenders together
 VOCABULARY = 16_384
 FAST_BFLOAT16 = has_fast_bfloat16(torch.device("cpu"))
 PEERS = ("trainer", "trainer-bf16", "trainer-tuned")
@@ -80,7 +82,6 @@ class Work:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     peers: tuple[str, ...] = PEERS
     ours: tuple[str, ...] = ("osnowa",)
-    steps: int = 8  # of a round
     vocabulary: int = VOCABULARY
 
     def recipe(self, contender: str) -> Recipe:
@@ -120,7 +121,6 @@ WORKS: dict[str, Work] = {
         32,
         {"trainer": (5, 6), "trainer-bf16": (2.3, 3), "trainer-tuned": (1.3, 1.8)},
         {**MASKED, "model": {"encoder_layers": 6, "next_sentence": False}},
-        steps=4,
     ),
     "mlm-12x768": Work(
         "bert-base",
@@ -128,7 +128,6 @@ WORKS: dict[str, Work] = {
         8,
         {"trainer": (4, 5.5), "trainer-bf16": (1.6, 2.2), "trainer-tuned": (1.15, 1.5)},
         MASKED,
-        steps=3,
     ),
     "clm-4x256": Work(
         "gpt2-mini", 256, 16, {"trainer": (4, 6), "trainer-bf16": (2.3, 3.5), "trainer-tuned": (1.15, 1.6)}
@@ -142,9 +141,9 @@ WORKS: dict[str, Work] = {
         "bert-mini", 128, 32, {"trainer": (3.5, 4.5)}, MASKED, peers=("trainer",), ours=("osnowa-fp32",)
     ),
     # seconds on any machine: what the test of this benchmark runs
-    "mlm-tiny": Work("bert-tiny", 32, 4, {"trainer": (1, 2)}, MASKED, peers=("trainer",), steps=2, vocabulary=512),
-    "clm-tiny": Work("llama-tiny", 32, 4, {"trainer": (1, 2)}, peers=("trainer",), steps=2, vocabulary=512),
-    "t5-tiny": Work("t5-tiny", 32, 4, {"trainer": (1, 2)}, peers=("trainer",), steps=2, vocabulary=512),
+    "mlm-tiny": Work("bert-tiny", 32, 4, {"trainer": (1, 2)}, MASKED, peers=("trainer",), vocabulary=512),
+    "clm-tiny": Work("llama-tiny", 32, 4, {"trainer": (1, 2)}, peers=("trainer",), vocabulary=512),
+    "t5-tiny": Work("t5-tiny", 32, 4, {"trainer": (1, 2)}, peers=("trainer",), vocabulary=512),
 }
 TINY = tuple(name for name in WORKS if name.endswith("-tiny"))
 
@@ -459,7 +458,7 @@ def contend(name: str, data: Path, contender: str) -> None:
     train(WORKS[name], contender, data, seat)
 
 
-def run(name: str, folder: Path, rounds: int, extra: Sequence[str] = ()) -> list[Row]:
+def run(name: str, folder: Path, rounds: int, seconds: float, extra: Sequence[str] = ()) -> list[Row]:
     """Measure one work; `extra` contenders are peers without a goal."""
     work, data = WORKS[name], folder / name
     prepare_into(["sample:python-docs"], data, work.recipe("osnowa"))
@@ -467,7 +466,9 @@ def run(name: str, folder: Path, rounds: int, extra: Sequence[str] = ()) -> list
     # Where bfloat16 is emulated, a step of the peer in it would take minutes, and its best is float32.
     peers = [each for each in work.peers if FAST_BFLOAT16 or each != "trainer-bf16"]
     names = (*work.ours, *peers, *extra)
-    rows = measure(command, name, names, amount=work.steps, rounds=rounds, unit="tokens/s", learned=True)
+    rows = measure(
+        command, name, names, amount=1, rounds=rounds, unit="tokens/s", budget=seconds, idle=WARM, learned=True
+    )
     goals = {
         (own, peer): Goal(*work.goals[peer]) if peer in work.goals else None
         for own in work.ours
@@ -502,7 +503,8 @@ def main() -> None:
         for name in names:
             peer, path = extra.get(name, ("", None))
             more = (f"{peer}={path.resolve()}",) if path is not None else ()
-            rows += run(name, Path(folder), 3 if chosen.quick else chosen.rounds, more)
+            rounds, seconds = (3, QUICK_SECONDS) if chosen.quick else (chosen.rounds, SECONDS)
+            rows += run(name, Path(folder), rounds, seconds, more)
     tell("training", rows, save=not chosen.no_save)
 
 

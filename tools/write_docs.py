@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from osnowa.runs.preset_table import family_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "osnowa"
+RESULTS = ROOT / "benchmarks" / "results"
 ROOMS = [
     "errors",
     "settings",
@@ -69,7 +72,42 @@ def presets() -> str:
     return "\n".join(lines)
 
 
-PARTS = {"README.md": {"presets": presets, "rooms": rooms}, "ARCHITECTURE.md": {"modules": modules}}
+def speed() -> str:
+    """What the benchmarks measured last, on whichever machine that was."""
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
+    compared = {name: each for name, each in found.items() if any(row.get("cells") for row in each["rows"])}
+    lines = ["| work | osnowa | beside | times | floor, aim | |", "| --- | --: | --- | --: | --- | --- |"]
+    for each in compared.values():
+        for row in each["rows"]:
+            own = f"{row['name']}: {row['median']:,.0f} {row['unit']}" if row["cells"] else ""
+            if "peak_share" in row:
+                own += f", {row['peak_share']:.0%} of the peak"
+            lines += [f"| {row['work']} | {own} | {_cell(cell)} |" for cell in row["cells"]]
+    if not compared:
+        lines = ["Nothing is measured yet."]
+    if "start_up" in found:
+        seconds = {row["name"]: row["seconds"] for row in found["start_up"]["rows"]}
+        lines += ["", "From cold: " + ", ".join(f"`{name}` {each:.2f} s" for name, each in seconds.items()) + "."]
+    machines = {_machine(each["machine"]) for each in found.values()}
+    return "\n".join([*lines, "", *(f"Measured on {each}." for each in sorted(machines))]).rstrip()
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    goal = "" if cell["floor"] is None else f"{cell['floor']:g}, {cell['aim']:g}"
+    verdict = "below floor" if cell["below_floor"] else "" if cell["floor"] is None else "above floor"
+    if cell["aim"] is not None and cell["ratio"] >= cell["aim"]:
+        verdict = "aim reached"
+    return f"{cell['peer']} | {cell['ratio']:.2f} ({cell['low']:.2f}–{cell['high']:.2f}) | {goal} | {verdict}"
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    versions = ", ".join(
+        f"{name} {machine[name]}" for name in ("torch", "transformers", "tokenizers") if name in machine
+    )
+    return f"{machine['processor']}, {machine['cores']} cores, {machine['precision']}; {versions}"
+
+
+PARTS = {"README.md": {"speed": speed, "presets": presets, "rooms": rooms}, "ARCHITECTURE.md": {"modules": modules}}
 
 
 def fill(text: str, name: str, content: str) -> str:

@@ -47,7 +47,7 @@ def data_of(work: training.Work, prepared: Path, text: Path) -> Path:
 def test_both_sides_train_and_are_asked_the_same(name: str, prepared: Path, text_folder: Path) -> None:
     work = training.WORKS[name]
     data = data_of(work, prepared, text_folder)
-    ours, theirs = Chair(2, 2, 0), Chair(2, 2, 0)
+    ours, theirs = Chair(3, 3, 0), Chair(3, 3, 0)
     training.train_ours(work, "osnowa", data, ours)  # type: ignore[arg-type]
     training.train_peer(work, "trainer", data, theirs)  # type: ignore[arg-type]
     for chair in (ours, theirs):
@@ -176,6 +176,23 @@ def test_contenders_are_asked_in_turn_and_compared_round_by_round(tmp_path: Path
     assert "3.00 x slow (3.00-3.00), floor 2, aim 4: above floor" in str(rows["fast"])
     assert "below floor" in str(rows["slow"])
     assert rows["slow"].as_dict()["cells"][0]["below_floor"] is True
+
+
+def test_a_slow_machine_is_asked_for_less(tmp_path: Path) -> None:
+    script = tmp_path / "contender.py"
+    lines = CONTENDER.format(root=str(ROOT)).replace("seconds=2.0", "seconds=amount * 0.5")
+    script.write_text(
+        lines.replace('print("no answer")', "asked = open(sys.argv[0] + sys.argv[1], 'a')").replace(
+            "    if amount:", "    print(amount, file=asked, flush=True)\n    if amount:"
+        ),
+        encoding="utf-8",
+    )
+    command = (sys.executable, str(script))
+    measure(command, "work", ("fast", "slow"), amount=2, rounds=2, unit="", budget=20.0, idle=3)
+    # a second for both together for each unit: ten in a round, of which three go to the idle part
+    assert (tmp_path / "contender.pyslow").read_text().split() == ["2", "7", "7"]
+    measure(command, "work", ("slow",), amount=1, rounds=1, unit="", budget=0.1)
+    assert (tmp_path / "contender.pyslow").read_text().split()[3:] == ["1", "1"], "one at least"
 
 
 def test_a_contender_that_dies_is_named() -> None:

@@ -29,7 +29,7 @@ import osnowa
 from osnowa.runs.presets import PRESETS
 
 TEXT = os.environ.get("FAMILY_TEXT", "")
-MINUTES = os.environ.get("FAMILY_MINUTES", "0.4")
+MINUTES = os.environ.get("FAMILY_MINUTES", "0.6")
 TINY = sorted(name for name in PRESETS if name.endswith("-tiny"))
 CLASSES: dict[str, Any] = {
     "encoder": AutoModelForMaskedLM,
@@ -44,6 +44,7 @@ pytestmark = pytest.mark.timeout(900)
 def command(preset: str, run: Path) -> list[str]:
     text = [TEXT] if TEXT else ["--sample", "python-docs"]
     words = ["--preset", preset, "--minutes", MINUTES, "--training.checkpoint_minutes=0.05", "--quiet"]
+    words += ["--training.batch_rows=8", "--training.held_out_rows=32"]
     return [sys.executable, "-m", "osnowa", "pretrain", *text, "--out", str(run), *words]
 
 
@@ -71,7 +72,7 @@ def test_it_learned_and_every_file_is_sound(run: Path) -> None:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     looks = [line["token_loss"] for line in lines if line["kind"] == "held_out"]
     assert len(looks) >= 2, lines[-1]
-    assert looks[-1] < looks[0] - 0.5, looks
+    assert looks[-1] < looks[0] - 0.5, f"on a quiet machine: {looks}"
     checked = subprocess.run([sys.executable, "-m", "osnowa", "verify", str(run)], capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr.decode()
 
