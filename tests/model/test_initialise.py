@@ -82,3 +82,12 @@ def test_a_tied_matrix_is_drawn_once() -> None:
     weights = start(shrink("encoder-mini", tie_embeddings=False))
     assert torch.equal(weights["embedding.token.weight"], model.embedding.token.weight)
     assert not torch.equal(weights["head.projection.weight"], weights["embedding.token.weight"])
+
+
+@pytest.mark.parametrize("preset", ["encoder-mini", "mixtral-tiny", "t5-tiny"])
+def test_blocks_that_begin_as_nothing_write_zeros_and_differ_in_nothing_else(preset: str) -> None:
+    usual, zero = start(shrink(preset)), start(shrink(preset, zero_init=True))
+    writes = {name for name in usual if ".output.weight" in name or ".down" in name}
+    assert len(writes) >= 2
+    assert all(float(zero[name].abs().max()) == 0.0 for name in writes)
+    assert all(torch.equal(usual[name], zero[name]) for name in usual.keys() - writes)

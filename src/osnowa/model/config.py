@@ -91,6 +91,9 @@ class ModelConfig(Settings):
         default=None, description="logits are bent into -cap .. cap by a tanh; none: not", gt=0, le=1e6
     )
     next_sentence: bool = Field(default=False, description="a next-sentence head on the first token")
+    zero_init: bool = Field(
+        default=False, description="matrices that write into the residual stream begin as zeros: each block as nothing"
+    )
 
     @property
     def head_width(self) -> int:

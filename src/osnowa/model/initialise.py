@@ -23,7 +23,9 @@ def initialise(model: Transformer, seed: int) -> None:
     """Normal(0, 0.02) matrices cut off at two deviations, norms 1, biases 0; the input norm of a pre-norm model 0.1.
 
     Matrices that write into the residual stream of a pre-norm model are divided by sqrt(2 x layers) (Radford et al.
-    2019, section 2.3); a norm that multiplies by 1 + weight begins with weight 0. A parameter's numbers depend on (seed, name, shape) alone, so adding a head moves nothing else.
+    2019, section 2.3), or begin as zeros where the config says so (Zhang et al. 2019, "Fixup", section 3); a norm that
+    multiplies by 1 + weight begins with weight 0. A parameter's numbers depend on (seed, name, shape) alone, so adding a
+    head moves nothing else.
     """
     config = model.config
     layers = max(config.encoder_layers, config.decoder_layers)
@@ -37,6 +39,9 @@ def initialise(model: Transformer, seed: int) -> None:
             parameter.zero_()
         else:
             writes = name.endswith(("attention.output.weight", "feed_forward.down.weight", "feed_forward.down"))
+            if writes and config.zero_init:
+                parameter.zero_()
+                continue
             deviation = STANDARD_DEVIATION * (shrink if writes else 1.0)
             nn.init.trunc_normal_(
                 parameter, std=deviation, a=-2 * deviation, b=2 * deviation, generator=generator(seed, name)
