@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from benchmarks.measuring import Goal, Row, compare, measure
 
-from benchmarks import checkouts, data_path, generation, training
+from benchmarks import checkouts, data_path, generation, screening, training
 from osnowa.runs.prepare import prepare_into
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -206,3 +206,14 @@ def test_the_spread_is_that_of_the_ratios() -> None:
     (cell,) = one.cells
     assert (cell.low, cell.ratio, cell.high) == (1.0, 3.0, 4.0)
     assert not cell.below_floor
+
+
+def test_options_are_compared_after_equal_time_and_at_equal_tokens() -> None:
+    slow = screening.Outcome(((0, 8.0), (100, 6.0)), 0.1)
+    fast = screening.Outcome(((0, 8.0), (80, 7.0), (200, 5.8)), 0.2)
+    assert fast.loss_at(100) == pytest.approx(6.8)
+    with pytest.raises(ValueError, match="101 tokens are outside of 0 to 100"):
+        slow.loss_at(101)
+    lines = screening.table({"slow": [slow], "fast": [fast, fast]}).splitlines()
+    assert lines[2] == "| fast | 5.800 (5.800–5.800) | 6.800 (6.800–6.800) | 20.0% | 0.00 |"
+    assert lines[3] == "| slow | 6.000 | 6.000 | 10.0% | 0.00 |"
