@@ -12,6 +12,7 @@ from osnowa.explain import seed_text as text
 from osnowa.explain.chapter import Chapter
 from osnowa.explain.seed_remarks import REMARKS, SOFTMAX_WHY, remark
 from osnowa.model import ModelConfig, Transformer, initialise
+from osnowa.model.position import Learned
 from osnowa.tokenizer import Tokenizer, TokenizerConfig
 from osnowa.tokenizer.assembly import assemble_wordpiece
 
@@ -95,7 +96,9 @@ def seed_model() -> Transformer:
         for token, vector in text.INPUT_EMBEDDINGS.items():
             model.embedding.token.weight[text.IDS[token]] = torch.tensor(vector)
         positions = torch.tensor(text.PAIR_POSITIONS)
-        model.encoder.position.table.weight.copy_(positions[:, None].expand(-1, 4))
+        position = model.encoder.position
+        assert isinstance(position, Learned)
+        position.table.weight.copy_(positions[:, None].expand(-1, 4))
         assert model.embedding.segment is not None
         model.embedding.segment.weight.copy_(torch.tensor(text.SEGMENTS))
     return model.requires_grad_(False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -21,9 +20,8 @@ from osnowa.train.checkpoints import Checkpoint, Saver, TrainingState
 from osnowa.train.config import TrainingConfig
 from osnowa.train.evaluation import HeldOut, HeldOutResult
 from osnowa.train.incidents import record_incident
+from osnowa.train.learner import Learner
 from osnowa.train.monitor import Monitor
-from osnowa.train.optimisers import Optimiser
-from osnowa.train.precision import MasterWeights
 from osnowa.train.schedules import learning_rate_factor
 from osnowa.train.watchdog import Watchdog
 
@@ -46,7 +44,7 @@ class StepResult:
     applied: bool
 
 
-class Trainer:
+class Trainer(Learner):
     """A model on its way: weights, optimizer and place in the data; `run` takes it to the last step."""
 
     def __init__(
@@ -64,66 +62,33 @@ class Trainer:
         dtype: torch.dtype,
         micro_rows: int,
     ) -> None:
-        self.model, self.objective, self.rows, self.held_out, self.config = model, objective, rows, held_out, config
-        self.steps, self.warmup, self.seed, self.device, self.micro_rows = steps, warmup, seed, device, micro_rows
+        super().__init__(model, objective, config, seed=seed, device=device, dtype=dtype)
+        self.rows, self.held_out = rows, held_out
+        self.steps, self.warmup, self.micro_rows = steps, warmup, micro_rows
         self.state = TrainingState()
-        self.masters = MasterWeights(model, dtype)
-        self.optimiser = self._new_optimiser()
-
-    def _new_optimiser(self) -> Optimiser:
-        config = self.config
-        return Optimiser(
-            self.masters.masters,
-            name=config.optimiser,
-            learning_rate=config.learning_rate,
-            matrix_learning_rate=config.matrix_learning_rate,
-            betas=(config.beta1, config.beta2),
-            eps=config.epsilon,
-            weight_decay=config.weight_decay,
-        )
 
     # --- one update -------------------------------------------------------------------------------------------
 
     def step(self) -> StepResult:
         """One update of the weights: the seed's list of steps, top to bottom."""
-        config, state = self.config, self.state
+        state = self.state
         batches, after = self.draw(state.place)  # mini-batch, and what is asked of it
-        num_asked = sum(len(batch.labels) for batch in batches)
-        num_pairs = sum(len(batch.first) for batch in batches) if self.model.next_sentence is not None else 0
-        num_tokens = sum(batch.num_tokens for batch in batches)
-        balance_weight = self.model.config.balance_weight / len(batches)
-        token_loss = next_loss = balance_loss = 0.0
-        self.model.train()
-        for index, batch in enumerate(batches):
-            torch.manual_seed(derived_seed(self.seed, state.step, index))  # dropout: a function of the place, too
-            outcome = self.objective.outcome(self.model, batch.to(self.device))  # stacks, heads, logits, losses
-            loss = outcome.token_loss / num_asked
-            if num_pairs:
-                loss = loss + config.next_sentence_weight * outcome.next_sentence_loss / num_pairs
-            if balance_weight:
-                loss = loss + balance_weight * outcome.balance_loss
-                balance_loss += balance_weight * outcome.balance_loss.item()
-            loss.backward()  # type: ignore[no-untyped-call]  # back-propagation
-            token_loss += outcome.token_loss.item() / num_asked
-            next_loss += outcome.next_sentence_loss.item() / max(1, num_pairs)
-        self.masters.take_gradients()
+        losses = self.back_propagate(batches, state.step)  # stacks, heads, logits, loss, back-propagation
         norm = self.clip()
-        total = token_loss + config.next_sentence_weight * next_loss + balance_loss
-        applied = math.isfinite(total) and math.isfinite(norm)
+        applied = math.isfinite(losses.total) and math.isfinite(norm)
         factor = state.rate_scale * self.rate_factor(state.step + 1)
         if applied:
-            self.optimiser.step(factor)  # update
-            self.masters.publish()
-        for master in self.masters.masters.values():
-            master.grad = None
+            self.update(factor)
+        self.forget_gradients()
         self.state = replace(
             state,
             step=state.step + 1,
             place=after,
-            tokens=state.tokens + num_tokens,
+            tokens=state.tokens + losses.num_tokens,
             bad_steps=0 if applied else state.bad_steps + 1,
         )
-        return StepResult(total, token_loss, next_loss if num_pairs else None, norm, num_tokens, factor, applied)
+        next_loss = losses.next_sentence if losses.num_pairs else None
+        return StepResult(losses.total, losses.token, next_loss, norm, losses.num_tokens, factor, applied)
 
     def draw(self, place: Place) -> tuple[list[Batch], Place]:
         """The mini-batch at `place` with its masks, in micro-batches, and the place after it."""
@@ -138,14 +103,6 @@ class Trainer:
     def epochs(self) -> float:
         """How often the text was shown."""
         return self.rows.progress(self.state.place)
-
-    def clip(self) -> float:
-        """Shorten the gradient to clip_norm; its length before."""
-        gradients = self.masters.gradients()
-        norm = torch.nn.utils.get_total_norm(gradients)
-        scale = (self.config.clip_norm / (norm + 1e-6)).clamp(max=1.0)
-        torch._foreach_mul_(gradients, scale)
-        return float(norm)
 
     def rate_factor(self, step: int) -> float:
         """The schedule at update `step` (from 1)."""
@@ -162,7 +119,7 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint, with this run's settings."""
         self.masters.load(checkpoint.weights)
-        self.optimiser = self._new_optimiser()
+        self.optimiser = self.new_optimiser()
         self.optimiser.load_state(checkpoint.optimiser)
         self.state = checkpoint.state
 
@@ -298,9 +255,3 @@ class Trainer:
 def evaluation_steps(steps: int, evaluations: int) -> frozenset[int]:
     """Evenly spread, the last step always among them."""
     return frozenset({steps, *(round(steps * i / evaluations) for i in range(1, evaluations + 1))} - {0})
-
-
-def derived_seed(seed: int, step: int, micro: int) -> int:
-    """A seed for torch's own randomness (dropout) at one micro-batch of one step."""
-    digest = hashlib.sha256(f"{seed}/dropout/{step}/{micro}".encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
