@@ -23,6 +23,7 @@ from osnowa.train.incidents import record_incident
 from osnowa.train.learner import Learner
 from osnowa.train.monitor import Monitor
 from osnowa.train.schedules import learning_rate_factor
+from osnowa.train.snapshots import snapshot_steps
 from osnowa.train.watchdog import Watchdog
 
 BAD_STEPS_IN_A_ROW = 5
@@ -137,15 +138,16 @@ class Trainer(Learner):
         *,
         on_evaluation: Callable[[int, HeldOutResult], None],
         interrupted: Callable[[], bool],
+        on_snapshot: Callable[[int], None] = lambda step: None,
     ) -> None:
-        """Train to the last step, looking at held-out text and saving on the way.
+        """Train to the last step, looking at held-out text, keeping snapshots and saving on the way.
 
         Raises:
             StoppedError: interrupted or diverged; a checkpoint is saved.
         """
         saver = Saver(folder, identity, self.config.keep_checkpoints)
         try:
-            self.steps_to_the_last(saver, monitor, on_evaluation, interrupted)
+            self.steps_to_the_last(saver, monitor, on_evaluation, interrupted, on_snapshot)
         finally:
             saver.wait()
 
@@ -155,14 +157,18 @@ class Trainer(Learner):
         monitor: Monitor,
         on_evaluation: Callable[[int, HeldOutResult], None],
         interrupted: Callable[[], bool],
+        on_snapshot: Callable[[int], None],
     ) -> None:
-        """The loop itself."""
+        """The loop itself. What is kept of a step is kept before its checkpoint, so that no kill can leave it out."""
         watchdog = Watchdog()
         evaluate_at = evaluation_steps(self.steps, self.config.evaluations)
+        keep_at = snapshot_steps(self.steps, self.config.snapshots)
         started = last_save = time.monotonic()
         before, pause = self.state.seconds, 60 * self.config.checkpoint_minutes
         if self.state.step == 0:
             self.evaluate(monitor, on_evaluation)
+            if self.state.step in keep_at:
+                on_snapshot(self.state.step)
             watchdog.saw(time.monotonic() - started)  # it comes again between two steps
             saver.save(self.checkpoint())
         while self.state.step < self.steps:
@@ -179,6 +185,8 @@ class Trainer(Learner):
                 self.check_moving(monitor)
             if self.state.step in evaluate_at:
                 self.evaluate(monitor, on_evaluation)
+            if self.state.step in keep_at:
+                on_snapshot(self.state.step)
             stop = interrupted()
             finished = self.state.step >= self.steps
             if stop or finished or now - last_save > pause:
