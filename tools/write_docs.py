@@ -27,6 +27,7 @@ ROOMS = [
     "train",
     "generate",
     "exchange",
+    "explain",
     "runs",
     "cli",
 ]
