@@ -28,6 +28,7 @@ class Machine:
     device: str = "cpu"
     model: object = None
     held_out: SimpleNamespace = field(init=False)
+    config: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
         self.held_out = SimpleNamespace(evaluate=lambda *_: self.wait(self.evaluation_seconds), num_rows=256)
@@ -52,7 +53,8 @@ def plan(machine: Machine, monkeypatch: pytest.MonkeyPatch, **settings: float) -
     assert found.evaluations is not None
     evaluations = 1 + len(evaluation_steps(found.steps, found.evaluations))
     saves = 1 + min(found.steps, 1 + (machine.now - began + found.steps * machine.step_seconds) // 120)
-    left = found.steps * machine.step_seconds + evaluations * machine.evaluation_seconds + saves * machine.save_seconds
+    full = sum(config.rows_at(step, found.steps) for step in range(1, found.steps + 1)) / config.batch_rows
+    left = full * machine.step_seconds + evaluations * machine.evaluation_seconds + saves * machine.save_seconds
     return found, machine.now - began + left
 
 
@@ -113,3 +115,16 @@ def test_a_first_step_that_starts_the_machine_up_is_not_taken_for_its_speed(monk
     found, seconds = plan(Machine(0.02, cold_seconds=1.5), monkeypatch, minutes=0.2)
     assert found.seconds_per_step == pytest.approx(0.02)
     assert 0.95 * 12 <= seconds <= 1.05 * 12
+
+
+def test_a_batch_that_grows_is_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(0.5)
+    whole, _ = plan(Machine(0.5), monkeypatch, minutes=4)
+    growing, seconds = plan(machine, monkeypatch, minutes=4, ramp_share=0.5, batch_rows=16)
+    assert machine.config.ramp_share == 0, "whole batches are timed"
+    assert growing.steps > 1.2 * whole.steps
+    assert 0.98 * 240 <= seconds <= 1.05 * 240
+    config = TrainingConfig.read("training", {"tokens": 100_000, "ramp_share": 0.5, "batch_rows": 16})
+    steps = budget.plan_for_tokens(config, 100_000, 50.0).steps
+    rows = sum(config.rows_at(step, steps) for step in range(1, steps + 1))
+    assert rows * 50 == pytest.approx(100_000, rel=0.02)

@@ -142,7 +142,7 @@ def training_tokens(recipe: Recipe, speed: float, tokens_per_row: float) -> floa
     if training.tokens is not None:
         return float(training.tokens)
     if training.steps is not None:
-        return training.steps * training.batch_rows * tokens_per_row
+        return training.steps * training.mean_rows * tokens_per_row
     assert training.minutes is not None
     return 60 * training.minutes * speed
 

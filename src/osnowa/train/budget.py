@@ -53,7 +53,7 @@ def plan_for_steps(config: TrainingConfig, steps: int, basis: str) -> StepPlan:
 
 def plan_for_tokens(config: TrainingConfig, tokens: int, tokens_per_row: float) -> StepPlan:
     """Steps that show about `tokens` tokens that are not padding."""
-    return plan_for_steps(config, max(1, round(tokens / (tokens_per_row * config.batch_rows))), "tokens")
+    return plan_for_steps(config, max(1, round(tokens / (tokens_per_row * config.mean_rows))), "tokens")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Costs:
         assert config.minutes is not None
         evaluations = 1 + len(evaluation_steps(steps, config.evaluations))
         saves = 1 + min(steps, 1 + config.minutes / config.checkpoint_minutes)  # before, and at most after each step
-        return self.trial + steps * self.step + evaluations * self.evaluation + saves * self.save
+        full = config.mean_rows / config.batch_rows  # of a whole batch, on average
+        return self.trial + steps * full * self.step + evaluations * self.evaluation + saves * self.save
 
 
 def plan_for_minutes(config: TrainingConfig, trainer: Trainer, save: Callable[[], None]) -> StepPlan:
@@ -84,6 +85,7 @@ def plan_for_minutes(config: TrainingConfig, trainer: Trainer, save: Callable[[]
     """
     assert config.minutes is not None
     seconds, began = 60.0 * config.minutes, time.monotonic()
+    trainer.config = trainer.config.changed(ramp_share=0.0, ramp_rows=None)  # whole batches are timed
     per_step = trimmed_mean(trial_steps(trainer.step, seconds))
     if time.monotonic() - began > seconds:  # what else there is to measure would only keep the user waiting
         forward = per_step / 3  # of a step: backward is two thirds of it
@@ -128,7 +130,10 @@ def trial_steps(step: Callable[[], object], seconds: float) -> list[float]:
 
 def most_steps(config: TrainingConfig, costs: Costs, seconds: float) -> int:
     """As many steps as fit; one more when that ends nearer to the time asked, and hardly after it."""
-    low, high = 1, 2 + int(seconds / costs.step)  # low fits (or is the least there is), high does not
+    low, high = (
+        1,
+        2 + int(seconds * config.batch_rows / (costs.step * config.mean_rows)),
+    )  # low fits (or is the least there is), high does not
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if costs.run(middle, config) <= seconds else (low, middle)

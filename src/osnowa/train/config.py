@@ -23,6 +23,15 @@ class TrainingConfig(Settings):
     tokens: int | None = Field(default=None, description="train on so many tokens", ge=1, le=10**15)
 
     batch_rows: int = Field(default=16, description="rows in each update", ge=1, le=1_000_000)
+    ramp_share: float = Field(
+        default=0.0,
+        description="share of the steps in which the batch grows to batch_rows; 0: whole from the start",
+        ge=0,
+        le=1,
+    )
+    ramp_rows: int | None = Field(
+        default=None, description="with ramp_share: rows of the first update; none: a quarter of batch_rows", ge=1
+    )
     micro_rows: int | None = Field(default=None, description="rows at once; none: as many as the device likes", ge=1)
 
     optimiser: OptimiserName = Field(default="adamw", description="adamw, or muon on the blocks' matrices")
@@ -64,6 +73,23 @@ class TrainingConfig(Settings):
         description="after five bad steps in a row: go back to a checkpoint with half the rate, or stop",
     )
 
+    @property
+    def first_rows(self) -> int:
+        """Rows of the first update where the batch grows."""
+        return self.ramp_rows or max(1, self.batch_rows // 4)
+
+    @property
+    def mean_rows(self) -> float:
+        """Rows of an update, on average over a run."""
+        return self.batch_rows - self.ramp_share * (self.batch_rows - self.first_rows) / 2
+
+    def rows_at(self, step: int, steps: int) -> int:
+        """Rows of update `step` of 1 .. steps: a straight line over the first `ramp_share` of them (Brown et al. 2020)."""
+        ramp = round(self.ramp_share * steps)
+        if step > ramp:
+            return self.batch_rows
+        return round(self.first_rows + (self.batch_rows - self.first_rows) * (step - 1) / ramp)
+
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         given = [name for name in ("minutes", "steps", "tokens") if getattr(self, name) is not None]
@@ -90,6 +116,18 @@ class TrainingConfig(Settings):
                     f"use at most {self.batch_rows}",
                 )
             )
+        errors += self._wrong_ramp()
         if errors:
             raise SettingsError.join(errors)
         return self
+
+    def _wrong_ramp(self) -> list[SettingsError]:
+        if self.ramp_rows is None:
+            return []
+        where = f"training.ramp_rows = {self.ramp_rows}"
+        if not self.ramp_share:
+            return [SettingsError(where, "has no effect with ramp_share = 0", "give --training.ramp_share=0.3 too")]
+        if self.ramp_rows >= self.batch_rows:
+            what = f"is not fewer than batch_rows = {self.batch_rows}"
+            return [SettingsError(where, what, f"use at most {self.batch_rows - 1}")]
+        return []

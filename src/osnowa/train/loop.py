@@ -93,7 +93,7 @@ class Trainer(Learner):
 
     def draw(self, place: Place) -> tuple[list[Batch], Place]:
         """The mini-batch at `place` with its masks, in micro-batches, and the place after it."""
-        batches, left = [], self.config.batch_rows
+        batches, left = [], self.config.rows_at(self.state.step + 1, self.steps)
         while left:
             taken, place = self.rows.take(place, min(self.micro_rows, left))
             batches.append(self.objective.batch(taken))
