@@ -118,9 +118,10 @@ def test_a_first_step_that_starts_the_machine_up_is_not_taken_for_its_speed(monk
 
 
 def test_a_batch_that_grows_is_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = Machine(0.5)
+    settings = {"ramp_share": 0.5, "batch_rows": 16}
+    machine = Machine(0.5, config=TrainingConfig.read("training", settings))
     whole, _ = plan(Machine(0.5), monkeypatch, minutes=4)
-    growing, seconds = plan(machine, monkeypatch, minutes=4, ramp_share=0.5, batch_rows=16)
+    growing, seconds = plan(machine, monkeypatch, minutes=4, **settings)
     assert machine.config.ramp_share == 0, "whole batches are timed"
     assert growing.steps > 1.2 * whole.steps
     assert 0.98 * 240 <= seconds <= 1.05 * 240
