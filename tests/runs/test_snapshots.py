@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import osnowa.runs.pretrain
+import osnowa.train.loop
 from osnowa.data import TokenSplit
 from osnowa.errors import DamagedError
 from osnowa.runs.probes import Probe
@@ -119,6 +120,7 @@ def killed_at(patch: pytest.MonkeyPatch, last: int, taken: bool) -> None:
         if step == last:
             raise KeyboardInterrupt
 
+    patch.setattr(osnowa.train.loop, "MOST_SAVING", 1e9)  # a checkpoint after each step, however long it takes
     patch.setattr(Trainer, "report", dying_report)
     patch.setattr(osnowa.runs.pretrain.Asking, "keep_snapshot", dying_keep)
 
