@@ -12,8 +12,8 @@ import subprocess
 import sys
 import time
 
-ALL = ("training", "generation", "data_path", "start_up")
-QUICK = {"generation": ("--rounds", "3"), "start_up": ("--rounds", "2")}
+ALL = ("training", "generation", "data_path", "preparation", "start_up")
+QUICK = {"generation": ("--rounds", "3"), "preparation": ("--rounds", "1"), "start_up": ("--rounds", "2")}
 
 
 def main() -> int:

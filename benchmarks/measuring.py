@@ -118,7 +118,8 @@ class Row:
     def __str__(self) -> str:
         facts = "".join(f", {name} {value:.4g}" for name, value in self.facts.items())
         spread = f"{min(self.speeds):,.0f}-{max(self.speeds):,.0f}"
-        head = f"{self.work}: {self.name} {self.median:,.0f} {self.unit} ({spread}), {self.peak_mb:,.0f} MB{facts}"
+        peak = f", {self.peak_mb:,.0f} MB" if self.peak_mb else ""
+        head = f"{self.work}: {self.name} {self.median:,.0f} {self.unit} ({spread}){peak}{facts}"
         return "\n".join([head, *(f"    {cell}" for cell in self.cells)])
 
 

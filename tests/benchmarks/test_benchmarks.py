@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from benchmarks.measuring import Goal, Row, compare, measure
 
-from benchmarks import checkouts, data_path, generation, screening, training
+from benchmarks import checkouts, data_path, generation, preparation, screening, training
 from osnowa.runs.prepare import prepare_into
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,3 +217,12 @@ def test_options_are_compared_after_equal_time_and_at_equal_tokens() -> None:
     lines = screening.table({"slow": [slow], "fast": [fast, fast]}).splitlines()
     assert lines[2] == "| fast | 5.800 (5.800–5.800) | 6.800 (6.800–6.800) | 20.0% | 0.00 |"
     assert lines[3] == "| slow | 6.000 | 6.000 | 10.0% | 0.00 |"
+
+
+def test_each_part_of_the_preparation_is_measured() -> None:
+    documents = preparation.cut(["Ala ma kota.", "Babcia czyta książkę."], 8_000)
+    assert [len(each) for each in documents] == [4000, 4000]
+    rows = preparation.measure(documents, 1, 1)
+    assert [row.name for row in rows] == list(preparation.PARTS)
+    assert all(row.speeds[0] > 0 for row in rows)
+    assert rows[0].cells[0].floor == 1.0
