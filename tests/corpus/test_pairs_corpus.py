@@ -108,6 +108,42 @@ def test_parquet_columns_are_pairs_whatever_their_order(tmp_path: Path) -> None:
     assert pairs_of(read(tmp_path / "a.parquet", size=100, **NAMED)) == PAIRS * 50  # type: ignore[arg-type]
 
 
+NESTED = {"source_column": "translation.en", "target_column": "translation.pl"}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.parquet"])
+def test_sides_may_lie_inside_of_one_field(tmp_path: Path, name: str) -> None:
+    records = [{"id": n, "translation": {"en": source, "pl": target}} for n, (source, target) in enumerate(PAIRS)]
+    if name == "a.parquet":
+        pq.write_table(
+            pa.table({key: [each[key] for each in records] for key in ("id", "translation")}), tmp_path / name
+        )
+    else:
+        (tmp_path / name).write_bytes(json_lines(records) if name == "a.jsonl" else json.dumps(records).encode())
+    assert pairs_of(read(tmp_path / name, **NESTED)) == PAIRS  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"has no column translation\.de.*translation\.en.*translation\.pl"):
+        read(tmp_path / name, source_column="translation.en", target_column="translation.de")
+    with pytest.raises(DataError, match="column translation holds no text"):
+        read(tmp_path / name, source_column="translation", target_column="translation.pl")
+
+
+def test_a_field_inside_of_another_is_missing_in_one_record(tmp_path: Path) -> None:
+    good = '{"translation": {"en": "A good record.", "pl": "Dobry zapis."}}'
+    for bad, reason in (
+        ('{"translation": {"en": "Half"}}', r"has no text field \(pl is not among en\)"),
+        ('{"translation": null}', "has no text field"),
+        ('{"translation": {"en": "A", "pl": {"x": "y"}}}', "its text field is not text"),
+    ):
+        with pytest.raises(DataError, match=rf"a\.jsonl:2.*{reason}"):
+            read_text(tmp_path, f"{good}\n{bad}\n", "a.jsonl", **NESTED)
+    literal = (
+        '{"translation.en": "A name with a dot.", "translation.pl": "Kropka w nazwie.", "translation": {"en": "no"}}'
+    )
+    assert pairs_of(read_text(tmp_path, literal + "\n", "a.jsonl", **NESTED)) == [
+        ("A name with a dot.", "Kropka w nazwie.")
+    ]
+
+
 def test_a_pair_read_in_spans_is_whole(tmp_path: Path) -> None:
     many = [(f"Sentence number {n}. " * 3, f"Zdanie numer {n}. " * 3) for n in range(2000)]
     data = json_lines([{"en": source, "pl": target} for source, target in many])

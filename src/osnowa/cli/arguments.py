@@ -144,7 +144,9 @@ def _text(made: Parser) -> None:
     )
     made.add_argument("--sample", choices=SAMPLES, help="the text that every machine has: python-docs")
     made.add_argument(
-        "--source-column", metavar="NAME", help="records are pairs: the column of the source (or 1, 2 ...)"
+        "--source-column",
+        metavar="NAME",
+        help="records are pairs: the column of the source (or 1, 2 ...; or outer.inner)",
     )
     made.add_argument("--target-column", metavar="NAME", help="records are pairs: the column of the target")
     made.add_argument("--bad-lines", choices=("stop", "skip"), help="what to do with a record that can't be read")

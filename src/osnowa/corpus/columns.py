@@ -28,7 +28,8 @@ def choose_columns(wanted: Sequence[str], columns: Mapping[str, Sequence[str]]) 
 
     Args:
         wanted: columns asked for by name; none: the text is in a column with a known name, else in the only one of texts.
-        columns: each column's name with a sample of its values, empty when it holds no strings.
+        columns: each column's name with a sample of its values, empty when it holds no strings. A field inside of another
+            is "outer.inner" and is taken only when it is named.
 
     Raises:
         SourceError: there is no such column, none that is text, or several that may be.
@@ -46,6 +47,7 @@ def _check(wanted: str, columns: Mapping[str, Sequence[str]]) -> str:
 
 
 def _find(columns: Mapping[str, Sequence[str]]) -> str:
+    columns = {name: values for name, values in columns.items() if name.rpartition(".")[0] not in columns}
     listing = ", ".join(columns) or "none"
     instead = "name one with --corpus.text_column=NAME"
     by_lower = {name.lower(): name for name, values in columns.items() if values}

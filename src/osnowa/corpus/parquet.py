@@ -37,12 +37,13 @@ def inspect_parquet(path: str, config: CorpusConfig) -> Table:
     _check_magic(path)
     with _open(path) as file:
         schema, footer = file.schema_arrow, file.metadata
-        columns = [f"{field.name} ({field.type})" for field in schema]
-        texts = [field.name for field in schema if _is_text(field.type)]
-        values: dict[str, list[str]] = {name: [] for name in schema.names}
+        kinds = dict(_fields(schema))
+        columns = [f"{name} ({kind})" for name, kind in kinds.items()]
+        texts = [name for name, kind in kinds.items() if _is_text(kind)]
+        values: dict[str, list[str]] = {name: [] for name in kinds}
         for batch in itertools.islice(file.iter_batches(100, columns=texts, use_threads=False), 1):
             for name in texts:
-                values[name] = [value for value in batch.column(name).to_pylist() if value is not None]
+                values[name] = [value for value in _column(batch, name) if value is not None]
         try:
             chosen = choose_columns(config.wanted_columns, values)
         except SourceError as error:
@@ -77,7 +78,7 @@ def read_parquet(
         total = sum(sum(_column_sizes(footer, column)) for column in columns)
         batch = min(4096, max(1, _BATCH // max(1, total // max(1, footer.num_rows))))
         for record in file.iter_batches(batch, row_groups=groups, columns=list(columns), use_threads=False):
-            for values in zip(*(record.column(column).to_pylist() for column in columns), strict=True):
+            for values in zip(*(_column(record, column) for column in columns), strict=True):
                 row += 1
                 yield _read_row(dict(zip(columns, values, strict=True)), config, source, row)
 
@@ -107,6 +108,24 @@ def cut_row_groups(sizes: Sequence[int], step: int) -> list[tuple[int, int] | No
         if start - cuts[-1] >= step:
             cuts.append(start)
     return list(itertools.pairwise([*cuts, starts[-1]])) if starts[-1] else [None]
+
+
+def _fields(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Names and types; a field inside of another follows it as "outer.inner"."""
+    import pyarrow as pa
+
+    for field in schema:
+        yield field.name, field.type
+        if pa.types.is_struct(field.type):
+            yield from ((f"{field.name}.{inner.name}", inner.type) for inner in field.type)
+
+
+def _column(batch: Any, name: str) -> list[Any]:
+    """The values of a column, or of a field inside of one; null where either is."""
+    if name in batch.schema.names:
+        return list(batch.column(name).to_pylist())
+    outer, _, inner = name.partition(".")
+    return [None if value is None else value[inner] for value in batch.column(outer).to_pylist()]
 
 
 def _column_sizes(footer: Any, column: str) -> list[int]:

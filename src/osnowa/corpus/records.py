@@ -77,6 +77,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant,
 def get_text(value: Any, column: str | None) -> str:
     """The field `column` of a record, or the record itself when it is to be a string (`column` None).
 
+    "outer.inner" is a field of the object in the field `outer`, unless the record has a field of just that name.
+
     Raises:
         RecordError: it is no object, or the field is missing or no string.
     """
@@ -87,6 +89,9 @@ def get_text(value: Any, column: str | None) -> str:
     if not isinstance(value, dict):
         raise RecordError("is not an object", f"it is {_KINDS[type(value)]}")
     if column not in value:
+        outer, dot, inner = column.partition(".")
+        if dot and isinstance(value.get(outer), dict):
+            return get_text(value[outer], inner)
         raise RecordError("has no text field", f"{column} is not among {', '.join(value)[:200] or 'none'}")
     text = value[column]
     if not isinstance(text, str):
@@ -106,14 +111,24 @@ _KINDS = {
 
 
 def sample_columns(values: Iterable[Any]) -> dict[str, list[str]]:
-    """The fields of some records with the strings they hold, in the order in which they first appear."""
+    """The fields of some records with the strings they hold, in the order in which they first appear.
+
+    Those of an object inside of a record follow it as "outer.inner".
+    """
     columns: dict[str, list[str]] = {}
     for value in values:
-        for name, field in value.items() if isinstance(value, dict) else ():
+        for name, field in _fields(value):
             strings = columns.setdefault(name, [])
             if isinstance(field, str):
                 strings.append(field)
     return columns
+
+
+def _fields(value: Any) -> Iterator[tuple[str, Any]]:
+    for name, field in value.items() if isinstance(value, dict) else ():
+        yield name, field
+        if isinstance(field, dict):
+            yield from ((f"{name}.{inner}", each) for inner, each in field.items())
 
 
 def read_json_lines(
