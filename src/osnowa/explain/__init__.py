@@ -1,0 +1,1 @@
+"""Looks into a model from outside: every number of a forward pass, proved, and the page that shows them."""

@@ -1,0 +1,347 @@
+"""The whole computation once more, in float64 NumPy from weights and config alone: a second opinion on every tensor.
+
+Nothing of the model's code, of PyTorch or of the steps is used here; the two agree only where both are right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+Named = Iterator[tuple[str, Numbers]]
+HIDDEN = float(np.finfo(np.float32).min)
+STACKS = {"enc": "encoder", "dec": "decoder"}
+
+
+@dataclass(frozen=True)
+class Input:
+    """What one stack reads: ids, kinds of segment, and how many tokens at the beginning everyone may look at."""
+
+    ids: Sequence[int]
+    segments: Sequence[int]
+    prefix: int = 0
+
+
+class Oracle:
+    """`config` are a model's settings by name, `weights` its parameters by name (without "w."), of any float type."""
+
+    def __init__(self, config: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> None:
+        self.c, self.weights = config, weights
+        self.width: int = config["d_head"] or config["d_model"] // config["num_heads"]
+        self.groups: int = config["num_kv_heads"] or config["num_heads"]
+        self.hidden: dict[str, Numbers] = {}
+
+    def tensors(self, inputs: Mapping[str, Input], asked: Sequence[int], *, head: bool, pair: bool) -> Named:
+        """Every tensor by name, in an order in which it could be computed; heads for the `asked` places alone."""
+        for side, given in inputs.items():
+            yield from self.stack(side, given)
+        if head:
+            side = "dec" if "dec" in inputs else "enc"
+            yield from self.vocabulary("next" if side == "dec" else "mlm", self.hidden[side][list(asked)])
+        if pair and self.c["next_sentence"]:
+            yield from self.verdict(self.hidden["enc"][0])
+
+    def w(self, name: str) -> Numbers:
+        return np.asarray(self.weights[name], dtype=np.float64)
+
+    def matrix(self, x: Numbers, name: str) -> Numbers:
+        found = np.einsum("...k,ok->...o", x, self.w(f"{name}.weight"), optimize=True)
+        bias = f"{name}.bias"
+        return found + self.w(bias) if bias in self.weights else found
+
+    def normed(self, x: Numbers, name: str) -> Numbers:
+        gain = self.w(f"{name}.weight")
+        if self.c["norm"] == "rmsnorm":
+            size = np.sqrt((x * x).sum(-1, keepdims=True) / x.shape[-1] + self.c["norm_eps"])
+            return x / size * (gain + 1 if self.c["norm_offset"] else gain)
+        centred = x - x.sum(-1, keepdims=True) / x.shape[-1]
+        found = centred / np.sqrt((centred**2).sum(-1, keepdims=True) / x.shape[-1] + self.c["norm_eps"]) * gain
+        bias = f"{name}.bias"
+        return found + self.w(bias) if bias in self.weights else found
+
+    def bent(self, x: Numbers) -> Numbers:
+        """The non-linearity of the feed-forward network and of the head."""
+        kind = self.c["activation"]
+        if kind == "relu":
+            return np.where(x > 0, x, 0.0)
+        if kind == "silu":
+            return x / (1 + np.exp(-np.clip(x, -700, None)))
+        if kind == "gelu_tanh":
+            return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x * x * x)))
+        share = np.fromiter(map(math.erfc, (-x / math.sqrt(2)).ravel()), dtype=np.float64, count=x.size)
+        return x * share.reshape(x.shape) / 2
+
+    # --- input ----------------------------------------------------------------------------------------------------
+
+    def stack(self, side: str, given: Input) -> Named:
+        """All layers of the encoder or the decoder; its result is kept in `hidden`."""
+        c, stack = self.c, STACKS[side]
+        x = yield from self.embed(side, stack, given)
+        around = Around(self, side, stack, given)
+        yield from around.tensors()
+        for layer in range(c[f"{stack}_layers"]):
+            prefix = f"{stack}.blocks.{layer}"
+            pre = c["norm_placement"] != "post"
+            first = pre and (c["first_norm"] or layer > 0)
+            x = yield from self.attention(f"{side}.{layer}.attn", prefix, x, around, layer, first)
+            if side == "dec" and "enc" in self.hidden:
+                x = yield from self.attention(f"{side}.{layer}.cross", prefix, x, None, layer, pre)
+            x = yield from self.feed_forward(f"{side}.{layer}.ffn", prefix, x, pre)
+        if c["norm_placement"] != "post":
+            x = self.normed(x, f"{stack}.final_norm")
+        self.hidden[side] = x
+        yield f"{side}.hidden", x
+
+    def embed(self, side: str, stack: str, given: Input) -> Iterator[tuple[str, Numbers]]:
+        c, length = self.c, len(given.ids)
+        x = np.stack([np.asarray(self.weights["embedding.token.weight"][i], dtype=np.float64) for i in given.ids])
+        yield f"{side}.token", x
+        if c["embedding_scale"] != 1.0:
+            x = x * c["embedding_scale"]
+            yield f"{side}.scaled", x
+        if c["num_segments"]:
+            segment = self.w("embedding.segment.weight")[list(given.segments)]
+            yield f"{side}.segment", segment
+            x = x + segment
+        place = None
+        if c["position"] == "learned":
+            first = c["position_offset"]
+            place = self.w(f"{stack}.position.table.weight")[first : first + length]
+        elif c["position"] == "sinusoidal":
+            half = c["d_model"] // 2
+            angle = np.outer(np.arange(length), 10_000.0 ** (-np.arange(half) / half))
+            place = np.hstack((np.sin(angle), np.cos(angle)))
+        if place is not None:
+            yield f"{side}.position", place
+            x = x + place
+        yield f"{side}.sum", x
+        if c["input_norm"]:
+            x = self.normed(x, f"{stack}.input_norm")
+            yield f"{side}.input", x
+        return x
+
+    # --- layers ---------------------------------------------------------------------------------------------------
+
+    def attention(
+        self, at: str, prefix: str, x: Numbers, around: Around | None, layer: int, norm_in: bool
+    ) -> Iterator[tuple[str, Numbers]]:
+        """Self-attention, or across to the encoder where nothing is around (`around` is None)."""
+        c = self.c
+        own = f"{prefix}.attention" if around is not None else f"{prefix}.cross_attention"
+        residual = f"{prefix}.attention_residual" if around is not None else f"{prefix}.cross_residual"
+        inside = x
+        if norm_in:
+            inside = self.normed(x, f"{residual}.norm_in")
+            yield f"{at}.in", inside
+        memory = inside if around is not None else self.hidden["enc"]
+        parts = {}
+        for letter, name, source in (("q", "query", inside), ("k", "key", memory), ("v", "value", memory)):
+            flat = self.matrix(source, f"{own}.{name}")
+            part = np.stack(np.split(flat, flat.shape[1] // self.width, axis=1))
+            yield f"{at}.{letter}", part
+            if c["qk_norm"] and letter != "v":
+                part = self.normed(part, f"{own}.{name}_norm")
+                yield f"{at}.{letter}_norm", part
+            if around is not None and c["position"] == "rotary" and letter != "v":
+                part = around.turned(part, layer)
+                yield f"{at}.{letter}_turned", part
+            parts[letter] = part
+        repeat = c["num_heads"] // self.groups
+        keys, values = np.repeat(parts["k"], repeat, axis=0), np.repeat(parts["v"], repeat, axis=0)
+        scores = np.einsum("hic,hjc->hij", parts["q"], keys, optimize=True)
+        yield f"{at}.dots", scores
+        scores = scores * (c["attention_scale"] or 1 / math.sqrt(self.width))
+        yield f"{at}.scaled", scores
+        if c["attention_softcap"]:
+            scores = np.tanh(scores / c["attention_softcap"]) * c["attention_softcap"]
+            yield f"{at}.capped", scores
+        if around is not None:
+            if around.bias is not None:
+                scores = scores + around.bias
+                yield f"{at}.biased", scores
+            seen = around.seen(layer)
+            if not seen.all():
+                scores = np.where(seen[None], scores, HIDDEN)
+                yield f"{at}.masked", scores
+        power = np.exp(scores - scores.max(-1, keepdims=True))
+        weights = power / power.sum(-1, keepdims=True)
+        yield f"{at}.weights", weights
+        context = np.einsum("hij,hjc->hic", weights, values, optimize=True)
+        yield f"{at}.context", context
+        joined = np.hstack(list(context))
+        yield f"{at}.joined", joined
+        change = self.matrix(joined, f"{own}.output")
+        yield f"{at}.out", change
+        return (yield from self.add_and_norm(at, residual, x, change))
+
+    def feed_forward(self, at: str, prefix: str, x: Numbers, norm_in: bool) -> Iterator[tuple[str, Numbers]]:
+        c, own, residual = self.c, f"{prefix}.feed_forward", f"{prefix}.feed_forward_residual"
+        inside = x
+        if norm_in:
+            inside = self.normed(x, f"{residual}.norm_in")
+            yield f"{at}.in", inside
+        if c["num_experts"]:
+            change = yield from self.experts(at, own, inside)
+        elif c["feed_forward"] == "glu":
+            gate, up = self.matrix(inside, f"{own}.gate"), self.matrix(inside, f"{own}.up")
+            yield f"{at}.gate", gate
+            yield f"{at}.up", up
+            act = self.bent(gate)
+            yield f"{at}.act", act
+            yield f"{at}.gated", act * up
+            change = self.matrix(act * up, f"{own}.down")
+        else:
+            up = self.matrix(inside, f"{own}.up")
+            yield f"{at}.up", up
+            act = self.bent(up)
+            yield f"{at}.act", act
+            change = self.matrix(act, f"{own}.down")
+        yield f"{at}.down", change
+        return (yield from self.add_and_norm(at, residual, x, change))
+
+    def experts(self, at: str, own: str, inside: Numbers) -> Iterator[tuple[str, Numbers]]:
+        """Each token through its best few networks, weighted by the router's probabilities among these."""
+        logits = self.matrix(inside, f"{own}.router")
+        yield f"{at}.router", logits
+        routed = np.exp(logits - logits.max(-1, keepdims=True))
+        routed /= routed.sum(-1, keepdims=True)
+        yield f"{at}.routed", routed
+        gate, up, down = (self.w(f"{own}.{name}") for name in ("gate", "up", "down"))
+        change = np.zeros_like(inside)
+        for token, shares in enumerate(routed):
+            best = np.argsort(-shares, kind="stable")[: self.c["experts_per_token"]]
+            for expert in best:
+                within = self.bent(gate[expert] @ inside[token]) * (up[expert] @ inside[token])
+                change[token] += shares[expert] / shares[best].sum() * (down[expert] @ within)
+        return change
+
+    def add_and_norm(self, at: str, residual: str, x: Numbers, change: Numbers) -> Iterator[tuple[str, Numbers]]:
+        placement = self.c["norm_placement"]
+        if placement == "sandwich":
+            change = self.normed(change, f"{residual}.norm_out")
+            yield f"{at}.out_norm", change
+        total = x + change
+        yield f"{at}.sum", total
+        if placement == "post":
+            total = self.normed(total, f"{residual}.norm_after")
+            yield f"{at}.after", total
+        return total
+
+    # --- heads ----------------------------------------------------------------------------------------------------
+
+    def vocabulary(self, at: str, x: Numbers) -> Named:
+        c = self.c
+        if c["head_transform"]:
+            x = self.matrix(x, "head.transform.dense")
+            yield f"{at}.dense", x
+            x = self.bent(x)
+            yield f"{at}.act", x
+            x = self.normed(x, "head.transform.norm")
+            yield f"{at}.norm", x
+        if c["logit_scale"] != 1.0:
+            x = x * c["logit_scale"]
+            yield f"{at}.scaled", x
+        table = "embedding.token.weight" if c["tie_embeddings"] else "head.projection.weight"
+        logits = x @ self.w(table).T
+        if c["head_bias"]:
+            logits = logits + self.w("head.projection.bias")
+        if c["logit_softcap"]:
+            yield f"{at}.raw", logits
+            logits = c["logit_softcap"] * np.tanh(logits / c["logit_softcap"])
+        yield f"{at}.logits", logits
+        power = np.exp(logits - logits.max(-1, keepdims=True))
+        yield f"{at}.p", power / power.sum(-1, keepdims=True)
+
+    def verdict(self, first: Numbers) -> Named:
+        yield "nsp.first", first
+        pooler = self.matrix(first, "next_sentence.pooler")
+        yield "nsp.pooler", pooler
+        yield "nsp.pooled", np.tanh(pooler)
+        logits = self.matrix(np.tanh(pooler), "next_sentence.verdict")
+        yield "nsp.logits", logits
+        power = np.exp(logits - logits.max())
+        yield "nsp.p", power / power.sum()
+
+
+class Around:
+    """What positions alone decide: who may look at whom, how heads are turned, what distance adds to scores."""
+
+    def __init__(self, oracle: Oracle, side: str, stack: str, given: Input) -> None:
+        self.c, self.side, self.length, self.prefix = oracle.c, side, len(given.ids), given.prefix
+        self.width = oracle.width
+        self.bias: Numbers | None = None
+        place = np.arange(self.length)
+        self.gap = place[:, None] - place[None, :]  # how far the key stands before the query
+        if self.c["position"] == "relative":
+            self.kinds = np.array([[self.kind(int(gap)) for gap in row] for row in self.gap])
+            self.bias = np.moveaxis(oracle.w(f"{stack}.position.table.weight")[self.kinds], -1, 0)
+
+    def tensors(self) -> Named:
+        """Under the names that the trace has."""
+        c, side = self.c, self.side
+        for number, window in enumerate(dict.fromkeys(c["windows"])):
+            seen = self.near(window)
+            if not seen.all():
+                yield f"{side}.visible.{number}", seen.astype(np.float64)
+        if c["position"] == "rotary":
+            made: list[tuple[float, float]] = []
+            for layer in range(len(c["rotary_bases"]) * len(c["rotary_factors"])):
+                if self.turn(layer) not in made:
+                    made.append(self.turn(layer))
+                    angle = self.angle(*self.turn(layer))
+                    yield f"{side}.cos.{len(made) - 1}", np.hstack((np.cos(angle), np.cos(angle)))
+                    yield f"{side}.sin.{len(made) - 1}", np.hstack((-np.sin(angle), np.sin(angle)))
+        if self.bias is not None:
+            yield f"{side}.kinds", self.kinds.astype(np.float64)
+            yield f"{side}.bias", self.bias
+
+    def near(self, window: int | None) -> NDArray[np.bool_]:
+        seen = np.ones_like(self.gap, dtype=bool)
+        if self.side == "dec":
+            seen = self.gap >= 0
+            seen[:, : self.prefix] = True
+        return seen if window is None else seen & (np.abs(self.gap) < window)
+
+    def seen(self, layer: int) -> NDArray[np.bool_]:
+        return self.near(self.c["windows"][layer % len(self.c["windows"])])
+
+    def turn(self, layer: int) -> tuple[float, float]:
+        bases, factors = self.c["rotary_bases"], self.c["rotary_factors"]
+        return bases[layer % len(bases)], factors[layer % len(factors)]
+
+    def angle(self, base: float, factor: float) -> Numbers:
+        """[seq, d_head / 2] radians."""
+        rate = np.array([base ** (-2 * i / self.width) for i in range(self.width // 2)]) / factor
+        if self.c["rotary_stretch"] is not None:
+            slower, low, high, old = self.c["rotary_stretch"]
+            for i, each in enumerate(rate):
+                fast = min(1.0, max(0.0, (old * each / (2 * math.pi) - low) / (high - low)))
+                rate[i] = fast * each + (1 - fast) * each / slower
+        return np.outer(np.arange(self.length), rate)
+
+    def turned(self, heads: Numbers, layer: int) -> Numbers:
+        """Pairs half a head apart as complex numbers, turned by the angle of their place."""
+        half = self.width // 2
+        pairs = heads[..., :half] + 1j * heads[..., half:]
+        pairs = pairs * np.exp(1j * self.angle(*self.turn(layer)))
+        return np.concatenate((pairs.real, pairs.imag), -1)
+
+    def kind(self, gap: int) -> int:
+        """The kind of distance of a key that stands `gap` before the query (Raffel et al. 2020, 2.1)."""
+        kinds, side = self.c["relative_buckets"], 0
+        if self.side == "dec":
+            far = max(gap, 0)
+        else:
+            kinds //= 2
+            side, far = (kinds if gap < 0 else 0), abs(gap)
+        exact = kinds // 2
+        if far < exact:
+            return side + far
+        share = math.log(far / exact) / math.log(self.c["relative_furthest"] / exact)
+        return side + min(kinds - 1, exact + int(share * (kinds - exact) + 1e-6))
