@@ -22,7 +22,9 @@ def explain(arguments: argparse.Namespace, overrides: list[str]) -> int:
     if arguments.text is None and arguments.source is None:
         raise UsageError("osnowa explain", "no text given", 'write one: "Natura [MASK] obrazy."')
     if arguments.text is not None and arguments.source is not None:
-        raise UsageError("osnowa explain", "TEXT and --source are both given", "for an encoder-decoder they are the same")
+        raise UsageError(
+            "osnowa explain", "TEXT and --source are both given", "for an encoder-decoder they are the same"
+        )
     if arguments.top_k < 1:
         raise UsageError("--top-k", f"{arguments.top_k} is no count", "use 1 or more")
     made = look(
@@ -37,7 +39,9 @@ def explain(arguments: argparse.Namespace, overrides: list[str]) -> int:
     path = made.save(out, arguments.format, lang=arguments.lang, max_mb=arguments.max_mb)
     proof = made.proof
     if proof.bad:
-        sys.stderr.write(f"osnowa: {len(proof.bad)} tensors differ from the second computation: {', '.join(proof.bad[:5])}\n")
+        sys.stderr.write(
+            f"osnowa: {len(proof.bad)} tensors differ from the second computation: {', '.join(proof.bad[:5])}\n"
+        )
     size = path.stat().st_size
     facts = {
         "out": str(path),

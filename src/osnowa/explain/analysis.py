@@ -63,7 +63,7 @@ def analyse(
         what = "what the answer would be without each head"
         missing.append({"key": "ablation", "what": what, "why": "a pass for each would take minutes at this size"})
         return found, chapter, missing
-    ablated = Ablation(model, question, place, candidates).run()
+    ablated = Ablation(model, forward, place, candidates).run()
     axes = {
         "p": "candidate",
         "without_head": "layer head candidate",

@@ -75,7 +75,9 @@ def contributions(forward: Forward, config: ModelConfig, place: int, candidates:
     if config.norm_placement != "post":
         last = layers_of(config, reader.side) - 1
         stack = STACKS[reader.side]
-        reader.read = reader.through_norm(reader.read, f"{stack}.final_norm", reader.at(f"{reader.side}.{last}.ffn.sum"))
+        reader.read = reader.through_norm(
+            reader.read, f"{stack}.final_norm", reader.at(f"{reader.side}.{last}.ffn.sum")
+        )
     for layer in reversed(range(layers_of(config, reader.side))):
         _through_layer(reader, layer)
     _embedding(reader)
@@ -130,7 +132,8 @@ def _through_layer(reader: _Reader, layer: int) -> None:
         change = _through_residual(reader, f"{at}.{part}", f"{block}.{residual}")
         output = f"{block}.{module}.output"
         if reader.config.attention_bias:
-            reader.add(change @ reader.weight(f"{output}.bias"), "attn_bias", layer, **({} if part == "attn" else {"name": part}))
+            name = {} if part == "attn" else {"name": part}
+            reader.add(change @ reader.weight(f"{output}.bias"), "attn_bias", layer, None, **name)
         inside = change @ reader.weight(f"{output}.weight")
         joined, width = reader.at(f"{at}.{part}.joined"), reader.config.head_width
         for head in range(reader.config.num_heads):

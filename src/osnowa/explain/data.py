@@ -58,6 +58,7 @@ def about(trace: Trace) -> dict[str, Any]:
             "checked": trace.proof.checked,
             "bad": trace.proof.bad,
             "largest": trace.proof.largest,
+            "drift": trace.proof.drift,
         },
         **{key: chapter.block for key, chapter in trace.chapters.items() if chapter.block},
     }

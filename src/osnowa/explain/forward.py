@@ -35,7 +35,9 @@ class Forward:
         return {**self.tensors, **self.weights}
 
 
-def run(model: Transformer, question: Question, *, head: bool = True, see: See = lambda _name, _weights: None) -> Forward:
+def run(
+    model: Transformer, question: Question, *, head: bool = True, see: See = lambda _name, _weights: None
+) -> Forward:
     """One pass of a float32 model on the processor, watched.
 
     `head`: whether the model's vocabulary head was trained. `see` is told all attention weights of each layer.
@@ -79,9 +81,7 @@ def _queries(model: Transformer, question: Question) -> dict[str, Array]:
     return found
 
 
-def _derive(
-    steps: list[Step], watched: Watched, question: Question, weights: Mapping[str, Held]
-) -> dict[str, Held]:
+def _derive(steps: list[Step], watched: Watched, question: Question, weights: Mapping[str, Held]) -> dict[str, Held]:
     """All tensors of the program: those that a hook saw as it saw them, the others computed from those before them."""
     before = {step.inputs[0]: step.out.rpartition(".")[0] for step in steps if step.out.endswith(".weights")}
     tensors: dict[str, Held] = {}
@@ -134,5 +134,3 @@ def _difference(model: Transformer, question: Question, tensors: Mapping[str, He
     if head and logits is not None:
         return float(np.abs(logits.numpy() - tensors[name].array).max())
     return float(np.abs(hidden[question.last][0].numpy() - tensors[f"{question.last}.hidden"].array).max())
-
-

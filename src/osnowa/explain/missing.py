@@ -9,7 +9,7 @@ from osnowa.explain.selection import Selection
 from osnowa.explain.step import Array
 from osnowa.explain.trace import Trace
 
-SIZE = "the file would be too large; a larger --max-mb keeps more, --format npz keeps every number"
+SIZE = "the file would be too large; a larger --max-mb and --format npz keep more"
 
 
 def missing(trace: Trace, selection: Selection, pictures: Mapping[str, Array]) -> list[dict[str, str]]:
@@ -31,7 +31,7 @@ def missing(trace: Trace, selection: Selection, pictures: Mapping[str, Array]) -
     if pictures:
         whole = all(picture.shape == trace.pictures[name].shape for name, picture in pictures.items())
         what = "as pictures of one byte a weight" if whole else f"as pictures of at most {level.picture} rows"
-        say("pictures", f"attention of tokens that are not in focus stands there {what}, not as numbers", SIZE)
+        say("pictures", f"attention of tokens that are not in focus, as numbers: it is there {what}", SIZE)
     kept = selection.tensors[TOKEN_TABLE]
     if not kept.is_whole(0):
         say(

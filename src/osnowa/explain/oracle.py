@@ -6,7 +6,7 @@ Nothing of the model's code, of PyTorch or of the steps is used here; the two ag
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
 Named = Iterator[tuple[str, Numbers]]
+Made = Generator[tuple[str, Numbers], None, Numbers]
+"""Tensors by name as they are computed, and at the end what the next part reads."""
 HIDDEN = float(np.finfo(np.float32).min)
 STACKS = {"enc": "encoder", "dec": "decoder"}
 
@@ -29,10 +31,18 @@ class Input:
 
 
 class Oracle:
-    """`config` are a model's settings by name, `weights` its parameters by name (without "w."), of any float type."""
+    """`config` are a model's settings by name, `weights` its parameters by name (without "w."), of any float type.
 
-    def __init__(self, config: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> None:
-        self.c, self.weights = config, weights
+    `follow`: where it has the tensor behind an Add & Norm, the computation goes on from that one instead of its own.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        weights: Mapping[str, NDArray[Any]],
+        follow: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        self.c, self.weights, self.follow = config, weights, follow or {}
         self.width: int = config["d_head"] or config["d_model"] // config["num_heads"]
         self.groups: int = config["num_kv_heads"] or config["num_heads"]
         self.hidden: dict[str, Numbers] = {}
@@ -98,7 +108,7 @@ class Oracle:
         self.hidden[side] = x
         yield f"{side}.hidden", x
 
-    def embed(self, side: str, stack: str, given: Input) -> Iterator[tuple[str, Numbers]]:
+    def embed(self, side: str, stack: str, given: Input) -> Made:
         c, length = self.c, len(given.ids)
         x = np.stack([np.asarray(self.weights["embedding.token.weight"][i], dtype=np.float64) for i in given.ids])
         yield f"{side}.token", x
@@ -128,9 +138,7 @@ class Oracle:
 
     # --- layers ---------------------------------------------------------------------------------------------------
 
-    def attention(
-        self, at: str, prefix: str, x: Numbers, around: Around | None, layer: int, norm_in: bool
-    ) -> Iterator[tuple[str, Numbers]]:
+    def attention(self, at: str, prefix: str, x: Numbers, around: Around | None, layer: int, norm_in: bool) -> Made:
         """Self-attention, or across to the encoder where nothing is around (`around` is None)."""
         c = self.c
         own = f"{prefix}.attention" if around is not None else f"{prefix}.cross_attention"
@@ -180,7 +188,7 @@ class Oracle:
         yield f"{at}.out", change
         return (yield from self.add_and_norm(at, residual, x, change))
 
-    def feed_forward(self, at: str, prefix: str, x: Numbers, norm_in: bool) -> Iterator[tuple[str, Numbers]]:
+    def feed_forward(self, at: str, prefix: str, x: Numbers, norm_in: bool) -> Made:
         c, own, residual = self.c, f"{prefix}.feed_forward", f"{prefix}.feed_forward_residual"
         inside = x
         if norm_in:
@@ -205,7 +213,7 @@ class Oracle:
         yield f"{at}.down", change
         return (yield from self.add_and_norm(at, residual, x, change))
 
-    def experts(self, at: str, own: str, inside: Numbers) -> Iterator[tuple[str, Numbers]]:
+    def experts(self, at: str, own: str, inside: Numbers) -> Made:
         """Each token through its best few networks, weighted by the router's probabilities among these."""
         logits = self.matrix(inside, f"{own}.router")
         yield f"{at}.router", logits
@@ -221,17 +229,17 @@ class Oracle:
                 change[token] += shares[expert] / shares[best].sum() * (down[expert] @ within)
         return change
 
-    def add_and_norm(self, at: str, residual: str, x: Numbers, change: Numbers) -> Iterator[tuple[str, Numbers]]:
+    def add_and_norm(self, at: str, residual: str, x: Numbers, change: Numbers) -> Made:
         placement = self.c["norm_placement"]
         if placement == "sandwich":
             change = self.normed(change, f"{residual}.norm_out")
             yield f"{at}.out_norm", change
-        total = x + change
-        yield f"{at}.sum", total
+        total, last = x + change, f"{at}.sum"
+        yield last, total
         if placement == "post":
-            total = self.normed(total, f"{residual}.norm_after")
-            yield f"{at}.after", total
-        return total
+            total, last = self.normed(total, f"{residual}.norm_after"), f"{at}.after"
+            yield last, total
+        return np.asarray(self.follow.get(last, total), dtype=np.float64)
 
     # --- heads ----------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from html import escape
 from importlib.resources import files as resources
 from pathlib import Path
@@ -14,9 +15,15 @@ from osnowa.explain.payload import Payload, build, index_text
 from osnowa.explain.trace import Trace
 
 LANGUAGES = {
-    "pl": ("Liczby wewnątrz modelu", "Ta strona potrzebuje JavaScriptu: przelicza w nim każdą liczbę. Nie łączy się z siecią."),
+    "pl": (
+        "Liczby wewnątrz modelu",
+        "Ta strona potrzebuje JavaScriptu: przelicza w nim każdą liczbę. Nie łączy się z siecią.",
+    ),
     "en": ("Numbers inside a model", "This page needs JavaScript: it computes every number again. It uses no network."),
 }
+
+# The built script unpacks itself; its first line names the digest of what it unpacks.
+_UNPACKS = re.compile(r"unpacks: (sha256-[A-Za-z0-9+/]{43}=)")
 
 
 def save_page(trace: Trace, path: Path, *, lang: str, max_mb: float) -> None:
@@ -50,11 +57,12 @@ def asset(name: str) -> str:
 
 
 def html(payload: Payload, script: str, style: str) -> str:
-    """The whole file. Only this script and this style may run: their hashes stand in the policy."""
+    """The whole file. Only this script, what it unpacks, and this style may run: their digests are the policy."""
     lang = payload.index["lang"]
     heading, hint = LANGUAGES[lang]
+    scripts = " ".join(f"'{each}'" for each in (_digest(script), *_UNPACKS.findall(script.partition("\n")[0])))
     policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data: blob:; "
+        f"default-src 'none'; script-src {scripts}; style-src '{_digest(style)}'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
     title = escape(f"{payload.index['title']} · {heading}".strip(" ·"))

@@ -14,7 +14,7 @@ from osnowa.errors import SettingsError
 from osnowa.explain.check import Check, check
 from osnowa.explain.missing import missing
 from osnowa.explain.pictures import pool
-from osnowa.explain.selection import LEVELS, Level, Selection, select
+from osnowa.explain.selection import LEVELS, Selection, select
 from osnowa.explain.step import Array, Held, Step
 from osnowa.explain.trace import Trace
 
@@ -73,7 +73,7 @@ def build(trace: Trace, *, lang: str, max_bytes: int, shell: int = 0) -> Payload
     raise SettingsError(
         f"--max-mb {max_bytes / 1e6:g}",
         f"even the least of this trace takes {(size + shell) / 1e6:.1f} MB",
-        f"use --max-mb {int((size + shell) / 1e6) + 1}, or --format npz for all numbers",
+        f"use --max-mb {int((size + shell) / 1e6) + 1}, or --format npz",
     )
 
 
@@ -187,6 +187,7 @@ def written(trace: Trace, checked: Check) -> dict[str, Any]:
         "all": proof.checked,
         "bad": sum(kind.bad for kind in proof.kinds.values()),
         "largest": proof.largest,
+        "drift": proof.drift,
         "by_kind": [
             {"kind": name, "checked": kind.checked, "largest": kind.largest}
             for name, kind in sorted(proof.kinds.items())

@@ -20,9 +20,7 @@ class Program:
         self.config, self.question = config, question
         self.steps: list[Step] = []
 
-    def add(
-        self, op: str, out: str, inputs: Sequence[str], axes: str, shape: Sequence[int], **attrs: Any
-    ) -> str:
+    def add(self, op: str, out: str, inputs: Sequence[str], axes: str, shape: Sequence[int], **attrs: Any) -> str:
         """One step; the name of what comes out. The part of the model is told from the name."""
         self.steps.append(Step(op, out, tuple(inputs), _part(out), tuple(axes.split()), tuple(shape), attrs))
         return out
@@ -159,7 +157,10 @@ class Side:
         q, k, v = self.project(at, module, inside, memory, keys)
         if config.position == "rotary" and not cross:
             kind = rotary_kinds(config).index(
-                (config.rotary_bases[layer % len(config.rotary_bases)], config.rotary_factors[layer % len(config.rotary_factors)])
+                (
+                    config.rotary_bases[layer % len(config.rotary_bases)],
+                    config.rotary_factors[layer % len(config.rotary_factors)],
+                )
             )
             tables = [f"{self.side}.cos.{kind}", f"{self.side}.sin.{kind}"]
             shape = (config.num_heads, self.length, config.head_width)

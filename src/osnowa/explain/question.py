@@ -175,9 +175,7 @@ def _for_encoder(config: ModelConfig, tokenizer: Tokenizer, text: str, second: s
     return Question(text, second, None, {"enc": Row(tuple(tokens))}, places)
 
 
-def _for_decoder(
-    tokenizer: Tokenizer, text: str, target: str | None, frame: Frame, source_whole: bool
-) -> Question:
+def _for_decoder(tokenizer: Tokenizer, text: str, target: str | None, frame: Frame, source_whole: bool) -> Question:
     tokens = _spell(tokenizer, text, "text", None, False)
     _refuse_nothing(tokens, "text")
     prefix = 0

@@ -102,9 +102,9 @@ def _cut(
     if part not in focus:
         return held
     rows, last = np.array(focus[part]), name.rsplit(".", 1)[-1]
-    if last in ("token", "scaled", "segment", "position", "sum", "input") and held.axes == ("seq", "d_model"):
-        if name.count(".") == 1 and len(question.rows[part].tokens) <= SHORT:
-            return held
+    is_input = name.count(".") == 1 and held.axes == ("seq", "d_model") and last != "hidden"
+    if is_input and len(question.rows[part].tokens) <= SHORT:
+        return held
     if held.axes == ("head", "query", "key"):
         inner = last in ("dots", "capped", "biased") and not level.all_keys and ".cross." not in name
         return held.keep({1: rows, 2: rows} if inner else {1: rows})
@@ -151,5 +151,3 @@ def _cut_weight(
         return held.keep({0: np.array(rows)})
     kept = shown["d_ff"] if layer in ("up", "gate") else shown["d_model"]
     return held if kept is None or layer in ("router", "verdict") else held.keep({0: np.array(kept)})
-
-

@@ -11,8 +11,10 @@ import torch
 
 from osnowa import __version__
 from osnowa.errors import SettingsError
+from osnowa.explain.analysis import analyse
 from osnowa.explain.answers import answers
 from osnowa.explain.chapter import Chapter
+from osnowa.explain.figures import Figures
 from osnowa.explain.forward import Forward, run
 from osnowa.explain.pictures import encode
 from osnowa.explain.proof import Proof, prove
@@ -103,9 +105,6 @@ def trace(
         SettingsError: a second sentence, a target or a mask that this model can't read.
         DataError: a text without tokens, or too many of them.
     """
-    from osnowa.explain.analysis import analyse
-    from osnowa.explain.figures import Figures
-
     config = model.config
     frame = frame or Frame.of(tokenizer, config)
     question = ask(model, tokenizer, text, second, target, frame=frame, source_whole=source_whole)
