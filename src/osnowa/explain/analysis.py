@@ -13,6 +13,7 @@ from osnowa.explain.chapter import Chapter
 from osnowa.explain.contributions import contributions
 from osnowa.explain.figures import Figures, layer_figures, layer_output, neighbours, tags_of
 from osnowa.explain.forward import Forward
+from osnowa.explain.left_out import NO_ABLATION
 from osnowa.explain.program import STACKS, layers_of
 from osnowa.explain.sides import spell
 from osnowa.model import Transformer
@@ -24,13 +25,13 @@ LENS = 5
 
 def analyse(
     model: Transformer, tokenizer: Tokenizer, forward: Forward, figures: Figures, *, head: bool
-) -> tuple[dict[str, Any], Chapter, list[dict[str, str]]]:
+) -> tuple[dict[str, Any], Chapter, list[dict[str, Any]]]:
     """The analysis, the tensors that it names, and what was not computed.
 
     It speaks of the first hidden place of an encoder, or of the token after a decoder's last place.
     """
     config, question = model.config, forward.question
-    chapter, missing = Chapter({}), list[dict[str, str]]()
+    chapter, missing = Chapter({}), list[dict[str, Any]]()
     found: dict[str, Any] = {
         "layers": layer_figures(forward, config, figures),
         "tags": tags_of(forward, config, figures),
@@ -60,8 +61,7 @@ def analyse(
     chapter.step("total", "analysis.logits", ["analysis.contributions"], "analysis")
     found["lens"] = lens(model, tokenizer, forward, place)
     if work(model, question) > MOST_WORK:
-        what = "what the answer would be without each head"
-        missing.append({"key": "ablation", "what": what, "why": "a pass for each would take minutes at this size"})
+        missing.append(NO_ABLATION)
         return found, chapter, missing
     ablated = Ablation(model, forward, place, candidates).run()
     axes = {

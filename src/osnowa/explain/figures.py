@@ -11,7 +11,8 @@ from osnowa.explain.program import layers_of
 from osnowa.explain.question import Question
 from osnowa.explain.sides import spell
 from osnowa.explain.step import Array
-from osnowa.model import ModelConfig
+from osnowa.explain.watch import layout_of
+from osnowa.model import ModelConfig, visible
 from osnowa.tokenizer import Tokenizer
 
 CLEAR = 0.5  # mean share of its attention that a head gives to one kind of place, from which on it is named so
@@ -22,8 +23,8 @@ NEIGHBOURS = 5
 class Figures:
     """Watches attention weights as they come and keeps figures of them alone."""
 
-    def __init__(self, question: Question, tokenizer: Tokenizer) -> None:
-        self.question, self.separator = question, tokenizer.specials.get("sep")
+    def __init__(self, question: Question, tokenizer: Tokenizer, config: ModelConfig) -> None:
+        self.question, self.config, self.separator = question, config, tokenizer.specials.get("sep")
         self.entropy: dict[str, list[float]] = {}
         self.tags: dict[str, list[dict[str, Any]]] = {}
 
@@ -36,11 +37,16 @@ class Figures:
         if at.endswith(".cross"):
             self.tags[at] = [{"tag": None, "value": float(each)} for each in exact.max(-1).mean(-1)]
             return
-        seen = (weights > 0).sum(-1)  # of (head, query): so many keys that can be looked at
-        most = np.log(np.maximum(seen, 1))
+        most = np.log(self._seen(side, int(at.split(".")[1])))
         evenness = np.where(most > 0, spread / np.where(most > 0, most, 1), 1).mean(-1)
         ids = np.array(self.question.rows[side].ids)
         self.tags[at] = [self._tag(head, float(even), ids) for head, even in zip(exact, evenness, strict=True)]
+
+    def _seen(self, side: str, layer: int) -> Array:
+        """[query] how many keys it can look at."""
+        layout = layout_of(self.question.rows[side])
+        window = self.config.windows[layer % len(self.config.windows)]
+        return visible(layout, layout, side == "dec", window)[0, 0].sum(-1).numpy()
 
     def _tag(self, head: Array, even: float, ids: Array) -> dict[str, Any]:
         """The kind of place that gets most of one head's attention, and its mean share."""

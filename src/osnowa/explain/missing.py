@@ -1,46 +1,76 @@
-"""What is not in the file, and why, in plain words."""
+"""What is not in the file, and why, in plain words of both languages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from osnowa.explain.left_out import SIZE, Words, entry
 from osnowa.explain.program import TOKEN_TABLE
 from osnowa.explain.selection import Selection
 from osnowa.explain.step import Array
 from osnowa.explain.trace import Trace
 
-SIZE = "the file would be too large; a larger --max-mb and --format npz keep more"
 
-
-def missing(trace: Trace, selection: Selection, pictures: Mapping[str, Array]) -> list[dict[str, str]]:
+def missing(trace: Trace, selection: Selection, pictures: Mapping[str, Array]) -> list[dict[str, Any]]:
     """One entry for each kind of thing that was left out."""
-    level, found = selection.level, []
-
-    def say(key: str, what: str, why: str) -> None:
-        found.append({"key": key, "what": what, "why": why})
-
+    level, found = selection.level, list[dict[str, Any]]()
     if level.focus is not None:
         for side, rows in selection.focus.items():
-            length = len(trace.forward.question.rows[side].tokens)
-            if len(rows) < length:
-                say("rows", f"{side}: numbers of {length - len(rows)} of {length} tokens", SIZE)
+            all_rows, name = len(trace.forward.question.rows[side].tokens), f"{side}: "
+            if len(rows) < all_rows:
+                left = f"{all_rows - len(rows)} / {all_rows}"
+                found.append(entry("rows", (f"{name}liczby tokenów: {left}", f"{name}numbers of tokens: {left}"), SIZE))
     if not level.all_keys:
-        say("keys", "keys and values of tokens that are not in focus", SIZE)
+        words = ("klucze i wartości tokenów poza wybranymi", "keys and values of tokens that are not in focus")
+        found.append(entry("keys", words, SIZE))
     if level.dims is not None:
-        say("weights", f"weights of all but the first {level.dims} output dimensions of each matrix", SIZE)
+        words = (
+            f"wagi wymiarów wyjściowych dalszych niż pierwsze {level.dims} w każdej macierzy",
+            f"weights of all but the first {level.dims} output dimensions of each matrix",
+        )
+        found.append(entry("weights", words, SIZE))
     if pictures:
-        whole = all(picture.shape == trace.pictures[name].shape for name, picture in pictures.items())
-        what = "as pictures of one byte a weight" if whole else f"as pictures of at most {level.picture} rows"
-        say("pictures", f"attention of tokens that are not in focus, as numbers: it is there {what}", SIZE)
+        found.append(entry("pictures", _about_pictures(trace, pictures), SIZE))
+    found += _by_design(trace, selection)
+    return found
+
+
+def _about_pictures(trace: Trace, pictures: Mapping[str, Array]) -> Words:
+    whole = all(picture.shape == trace.pictures[name].shape for name, picture in pictures.items())
+    side = max(max(picture.shape[1:]) for picture in pictures.values())
+    return (
+        "uwaga tokenów poza wybranymi jako liczby: jest "
+        + ("obraz o jednym bajcie na wagę" if whole else f"pomniejszony obraz, najwyżej {side} × {side}"),
+        "attention of tokens that are not in focus, as numbers: there is "
+        + ("a picture of one byte for each weight" if whole else f"a smaller picture, at most {side} × {side}"),
+    )
+
+
+def _by_design(trace: Trace, selection: Selection) -> list[dict[str, Any]]:
+    """What no size of file would have."""
+    found = []
     kept = selection.tensors[TOKEN_TABLE]
     if not kept.is_whole(0):
-        say(
-            "vocabulary",
-            f"token vectors of {kept.shape[0] - len(kept.places(0))} of {kept.shape[0]} vocabulary entries",
-            "only tokens that the page speaks of have theirs; the logits of all others were checked when written",
+        left = f"{kept.shape[0] - len(kept.places(0))} / {kept.shape[0]}"
+        words = (f"wektory tokenów słownika: {left}", f"vectors of vocabulary entries: {left}")
+        why = (
+            "są wektory tych tokenów, o których strona mówi; logity wszystkich sprawdzono przy zapisie",
+            "tokens that the page speaks of have theirs; the logits of all were checked when written",
         )
+        found.append(entry("vocabulary", words, why))
     if trace.config.num_experts:
-        say("experts", "the weights of the experts", "what each token's experts compute was checked when written")
+        words = ("wagi ekspertów", "the weights of the experts")
+        why = (
+            "to, co liczą eksperci, sprawdzono przy zapisie",
+            "what each token's experts compute was checked when written",
+        )
+        found.append(entry("experts", words, why))
     if not any(name.endswith(".p") for name in trace.forward.tensors):
-        say("head", "the prediction head", "this folder has none, so the trace ends at the contextual matrix")
+        words = ("głowica predykcyjna", "the prediction head")
+        why = (
+            "ten folder jej nie ma, więc liczby kończą się na macierzy kontekstualizacji",
+            "this folder has none, so the numbers end at the contextual matrix",
+        )
+        found.append(entry("head", words, why))
     return found

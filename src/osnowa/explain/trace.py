@@ -45,7 +45,7 @@ class Trace:
     pictures: dict[str, Array]  # of all attention weights, "head query key" as bytes
     analysis: dict[str, Any] | None = None
     chapters: dict[str, Chapter] = field(default_factory=dict)  # "analysis", "step", "history", "seed"
-    missing: Sequence[dict[str, str]] = ()
+    missing: Sequence[dict[str, Any]] = ()
 
     @property
     def tensors(self) -> dict[str, Array]:
@@ -110,7 +110,7 @@ def trace(
     question = ask(model, tokenizer, text, second, target, frame=frame, source_whole=source_whole)
     head = masked_head or config.topology != "encoder"
     pictures: dict[str, Array] = {}
-    figures = Figures(question, tokenizer)
+    figures = Figures(question, tokenizer, config)
 
     def see(name: str, weights: Array) -> None:
         pictures[name] = encode(weights)
