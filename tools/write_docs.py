@@ -24,6 +24,7 @@ ROOMS = [
     "train",
     "generate",
     "exchange",
+    "explain",
     "runs",
     "cli",
 ]

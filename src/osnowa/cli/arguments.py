@@ -128,6 +128,12 @@ def _explain(made: Parser) -> None:
         "--max-mb", type=float, default=12.0, metavar="N", help="how large the page may be, in 1,000,000 bytes (12)"
     )
     made.add_argument("--top-k", type=int, default=20, metavar="K", help="how many tokens for each place (20)")
+    made.add_argument("--step", action="store_true", help="also one training step with this text, with all its numbers")
+    made.add_argument(
+        "--seed-example",
+        action="store_true",
+        help="without MODEL and TEXT: a toy of width 4 that can be followed by hand",
+    )
 
 
 def _about(verb: Verb) -> None:

@@ -5,36 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from osnowa.cli import show
 from osnowa.cli.commands import put
 from osnowa.errors import UsageError
+
+if TYPE_CHECKING:
+    from osnowa.explain.trace import Trace
 
 DEFAULT_NAME = "explain"
 
 
 def explain(arguments: argparse.Namespace, overrides: list[str]) -> int:
     """Look, prove, write; what was found in a few lines."""
-    from osnowa.runs.explain import explain as look
-
-    if arguments.model is None:
-        raise UsageError("osnowa explain", "no model given", "name a run folder or a Hugging Face folder")
-    if arguments.text is None and arguments.source is None:
-        raise UsageError("osnowa explain", "no text given", 'write one: "Natura [MASK] obrazy."')
-    if arguments.text is not None and arguments.source is not None:
-        raise UsageError(
-            "osnowa explain", "TEXT and --source are both given", "for an encoder-decoder they are the same"
-        )
-    if arguments.top_k < 1:
-        raise UsageError("--top-k", f"{arguments.top_k} is no count", "use 1 or more")
-    made = look(
-        arguments.model,
-        arguments.text,
-        second=arguments.second,
-        source=arguments.source,
-        target=arguments.target,
-        top_k=arguments.top_k,
-    )
+    made = _look(arguments)
     out = Path(arguments.out or f"{DEFAULT_NAME}.{arguments.format or 'html'}")
     path = made.save(out, arguments.format, lang=arguments.lang, max_mb=arguments.max_mb)
     proof = made.proof
@@ -61,3 +46,32 @@ def explain(arguments: argparse.Namespace, overrides: list[str]) -> int:
         f"computation in float64, {facts['bad']} differ, by {proof.largest:.1e} at most"
     )
     return show.line(f"largest difference of a logit from the model's ordinary pass: {made.forward.difference:.1e}")
+
+
+def _look(arguments: argparse.Namespace) -> Trace:
+    """The trace that the words ask for."""
+    from osnowa.runs.explain import explain as look
+    from osnowa.runs.explain import seed_example
+
+    if arguments.seed_example:
+        given = ("model", "text", "second", "source", "target")
+        if arguments.step or any(getattr(arguments, name) is not None for name in given):
+            raise UsageError("--seed-example", "has its own model and text", "give it alone, with --out")
+        return seed_example()
+    if arguments.model is None:
+        raise UsageError("osnowa explain", "no model given", "name a run folder or a Hugging Face folder")
+    if arguments.text is None and arguments.source is None:
+        raise UsageError("osnowa explain", "no text given", 'write one: "Natura [MASK] obrazy."')
+    if arguments.text is not None and arguments.source is not None:
+        raise UsageError("osnowa explain", "TEXT and --source are both given", "they are the same: give one")
+    if arguments.top_k < 1:
+        raise UsageError("--top-k", f"{arguments.top_k} is no count", "use 1 or more")
+    return look(
+        arguments.model,
+        arguments.text,
+        second=arguments.second,
+        source=arguments.source,
+        target=arguments.target,
+        top_k=arguments.top_k,
+        step=arguments.step,
+    )

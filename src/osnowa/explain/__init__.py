@@ -1,1 +1,1 @@
-"""Looks into a model from outside: every number of a forward pass, proved, and the page that shows them."""
+"""Looks into a model from outside: every number of its data flow, of one training step, and of how it learned."""

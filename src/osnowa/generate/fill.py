@@ -44,6 +44,12 @@ def require_encoder(model: Transformer, what: str) -> None:
         )
 
 
+def masked_ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """What an encoder reads for a text with [MASK] in it, whatever the tokenizer's own name for that is."""
+    name = tokenizer.token(tokenizer.mask)
+    return [tokenizer.cls, *tokenizer.encode_prompt(text.replace("[MASK]", name)), tokenizer.sep]
+
+
 @torch.inference_mode()
 def fill(model: Transformer, tokenizer: Tokenizer, text: str, top_k: int = 5) -> FillResult:
     """The best `top_k` tokens for each [MASK] in `text`, whatever the tokenizer's own name for it is.
@@ -53,9 +59,9 @@ def fill(model: Transformer, tokenizer: Tokenizer, text: str, top_k: int = 5) ->
         DataError: no [MASK] in the text, or more tokens than the model takes.
     """
     require_encoder(model, "fill")
-    name = tokenizer.token(tokenizer.mask)
-    ids = [tokenizer.cls, *tokenizer.encode_prompt(text.replace("[MASK]", name)), tokenizer.sep]
+    ids = masked_ids(tokenizer, text)
     if tokenizer.mask not in ids:
+        name = tokenizer.token(tokenizer.mask)
         raise DataError(
             "fill", f"the text has no {name}", f'write one where a word is missing: "Natura {name} obrazy."'
         )

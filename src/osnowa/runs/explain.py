@@ -8,7 +8,10 @@ from typing import Any
 
 from osnowa import files
 from osnowa.errors import SettingsError
+from osnowa.explain.chapter import Chapter
+from osnowa.explain.seed_example import seed_walk
 from osnowa.explain.trace import Trace, trace
+from osnowa.runs.learned import run_history, run_of, run_step
 from osnowa.runs.model import Model, load
 from osnowa.runs.report_data import number, read_run, section
 
@@ -21,12 +24,14 @@ def explain(
     source: str | None = None,
     target: str | None = None,
     top_k: int = 20,
+    step: bool = False,
 ) -> Trace:
     """Every number of one forward pass of `model` (or of the model in that folder), proved by a second computation.
 
     `text` may hold [MASK] for an encoder; with `second` it is the pair that the next-sentence head judges. For an
     encoder-decoder the text is the source (`source` says the same); without a `target` the model says one itself.
-    The result has `.tensors`, `.steps`, `.answers`, and `.save(path)` writes it as html, json or npz.
+    `step`: one training step with this text, too; the model itself stays as it is. How the model learned is there where
+    its run kept snapshots. The result has `.tensors`, `.steps`, `.answers`, and `.save(path)` writes it as html, json or npz.
 
     Raises:
         SettingsError: a second sentence, a target or a mask that this model can't read.
@@ -44,10 +49,11 @@ def explain(
         raise SettingsError(
             "source", f"a model of topology {held.config.topology} reads no source", "give the text alone"
         )
+    words = str(text if source is None else source)
     made = trace(
         held.transformer,
         held.tokenizer,
-        str(text if source is None else source),
+        words,
         second,
         target,
         frame=held.frame,
@@ -56,12 +62,16 @@ def explain(
         top_k=top_k,
         facts=folder_facts(held),
     )
-    return with_history(made, held)
+    history = run_history(held.folder, held.tokenizer)
+    made = made if history is None else with_chapter(made, "history", history)
+    return with_chapter(made, "step", run_step(held.folder, held, words, second, target)) if step else made
 
 
-def with_history(made: Trace, model: Model) -> Trace:
-    """The trace with what the run remembers of its training, where the model came from a run that does."""
-    return made
+def seed_example() -> Trace:
+    """The walk of the text with its own numbers: a model of width 4 that holds its vectors, and its 13 tokens."""
+    walk = seed_walk()
+    made = trace(walk.model, walk.tokenizer, walk.text, walk.second, facts={"folder": "seed example"})
+    return with_chapter(made, "seed", walk.chapter)
 
 
 def folder_facts(model: Model) -> dict[str, Any]:
@@ -79,12 +89,6 @@ def folder_facts(model: Model) -> dict[str, Any]:
     }
 
 
-def run_of(folder: Path) -> Path | None:
-    """The run folder that a model folder belongs to."""
-    parent = folder.resolve().parent
-    return parent if folder.resolve().name == "model" and (parent / "recipe.toml").is_file() else None
-
-
 def training_facts(run: Path) -> dict[str, Any]:
     """How long a run learned, what, and how well it does on text that it never saw."""
     told = read_run(run)
@@ -100,6 +104,6 @@ def training_facts(run: Path) -> dict[str, Any]:
     }
 
 
-def with_chapter(made: Trace, key: str, chapter: Any) -> Trace:
+def with_chapter(made: Trace, key: str, chapter: Chapter) -> Trace:
     """A copy with one more chapter: "step", "history" or "seed"."""
     return replace(made, chapters={**made.chapters, key: chapter})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,6 +26,7 @@ from osnowa.runs.recipe import Recipe
 from osnowa.runs.report import write_report
 from osnowa.runs.run_folder import RunFolder
 from osnowa.runs.signals import Interruption, listening
+from osnowa.runs.snapshots import Photographer
 from osnowa.runs.translations import score_pairs
 from osnowa.train import checkpoints
 from osnowa.train.budget import StepPlan, plan_for_minutes, plan_for_steps, plan_for_tokens
@@ -32,6 +34,7 @@ from osnowa.train.evaluation import HeldOutResult
 from osnowa.train.loop import Trainer
 from osnowa.train.monitor import Monitor
 from osnowa.train.phase_bar import PhaseBar
+from osnowa.train.snapshots import save_snapshot
 
 NUM_PROBES = 3
 LARGEST_INITIAL_GAP = 0.5
@@ -130,6 +133,7 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
                 monitor,
                 workshop.identity,
                 on_evaluation=asking,
+                on_snapshot=asking.keep_snapshot,
                 interrupted=interruption,
             )
         except StoppedError as error:
@@ -150,7 +154,10 @@ def train(opened: RunFolder, interruption: Interruption, *, quiet: bool, stream:
 
 
 class Asking:
-    """What is done after each evaluation: the fixed sentences, and at step 0 the loss against ln(vocabulary)."""
+    """What is asked of the model on its way: the fixed sentences after each evaluation, and what a snapshot keeps.
+
+    At step 0 the loss is held against ln(vocabulary).
+    """
 
     def __init__(self, opened: RunFolder, trainer: Trainer, monitor: Monitor) -> None:
         self.opened, self.trainer, self.monitor = opened, trainer, monitor
@@ -168,11 +175,23 @@ class Asking:
                 answer = fill(self.trainer.model, self.tokenizer, probe.text, 5)
                 self.monitor.probe(step, probe.text, as_masks(answer.masks), answer=probe.answer)
             else:
-                said = go_on(self.trainer.model, self.tokenizer, probe, self.opened.recipe)
+                (said,) = go_on(self.trainer.model, self.tokenizer, [probe], self.opened.recipe)
                 self.monitor.continued(step, probe.text, said, answer=probe.answer)
         self.trainer.model.train()
         if step == 0:
             self.compare(result.token_loss, self.opened.workshop.baselines.expected_initial_loss)
+
+    @cached_property
+    def photographer(self) -> Photographer:
+        """Made when the first snapshot is due: it counts the words of the corpus."""
+        return Photographer(self.opened.recipe, self.tokenizer, self.opened.prepared.store.train, self.probes)
+
+    def keep_snapshot(self, step: int) -> None:
+        """RUN/probe/step-N. A disk that is full must not end the training here: the next checkpoint tells."""
+        try:
+            save_snapshot(self.opened.folder, self.photographer.take(self.trainer, step))
+        except OsnowaError as error:
+            self.monitor.event(step, f"{error} (training goes on without this snapshot)")
 
     def compare(self, measured: float, expected: float) -> None:
         """An untrained model knows nothing: its loss is ln(vocabulary), or something is wrong before training begins."""

@@ -47,12 +47,20 @@ def choose_probes(recipe: Recipe, split: TokenSplit, tokenizer: Tokenizer, count
     return list(_sources(objective, split, tokenizer, count))
 
 
-def go_on(model: Transformer, tokenizer: Tokenizer, probe: Probe, recipe: Recipe) -> str:
-    """What the model says, always its best guess, for a prompt or a source."""
-    config = GenerationConfig(max_tokens=LONGEST_ANSWER, temperature=0.0)
-    prefix = recipe.objective.question == "target" and recipe.model.topology == "decoder"
-    (found,) = generate(model, tokenizer, [probe.ids], config, prefix=prefix)
-    return found.text.strip()
+def go_on(
+    model: Transformer, tokenizer: Tokenizer, probes: Sequence[Probe], recipe: Recipe, most: int = LONGEST_ANSWER
+) -> list[str]:
+    """What the model says, always its best guess, for prompts or sources side by side; at most `most` tokens each."""
+    if not probes:
+        return []
+    config = GenerationConfig(max_tokens=most, temperature=0.0)
+    found = generate(model, tokenizer, [probe.ids for probe in probes], config, prefix=sees_whole(recipe))
+    return [each.text.strip() for each in found]
+
+
+def sees_whole(recipe: Recipe) -> bool:
+    """Whether a decoder learns to see its prompt in both directions."""
+    return recipe.objective.question == "target" and recipe.model.topology == "decoder"
 
 
 def _collect(split: TokenSplit, count: int, make: Callable[[list[int]], Probe | None]) -> list[Probe]:

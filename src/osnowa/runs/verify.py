@@ -18,6 +18,7 @@ from osnowa.runs.run_folder import RUN_FILE
 from osnowa.runs.workshop import Workshop
 from osnowa.train import checkpoints
 from osnowa.train.budget import plan_for_steps
+from osnowa.train.snapshots import kept_snapshots
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Verdict:
 
 
 def verify(run: str | Path) -> Verdict:
-    """Read the record and every file of the data, checkpoints and model of a run (or of one such folder) and compare.
+    """Read the record and every file of the data, checkpoints, snapshots and model of a run (or of one such folder) and compare.
 
     Raises:
         InputMissingError: no such folder.
@@ -43,7 +44,7 @@ def verify(run: str | Path) -> Verdict:
     folder = Path(run)
     if not folder.is_dir():
         raise InputMissingError(str(folder), "no such folder", nearest_parent(folder))
-    candidates = [folder, folder / "data", folder / "model", *checkpoints.published(folder)]
+    candidates = [folder, folder / "data", folder / "model", *checkpoints.published(folder), *kept_snapshots(folder)]
     verdict, num_bytes = Verdict(), 0
     for published in candidates:
         if not (published / files.MANIFEST).exists() and (published == folder or not published.exists()):

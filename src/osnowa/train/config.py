@@ -50,6 +50,12 @@ class TrainingConfig(Settings):
         ge=0,
         le=10_000,
     )
+    snapshots: int = Field(
+        default=24,
+        description="at most so many small snapshots of what the model knows, kept in RUN/probe for explain; 0: none",
+        ge=0,
+        le=1000,
+    )
     held_out_rows: int = Field(default=256, description="held-out rows looked at each time", ge=1, le=1_000_000)
     checkpoint_minutes: float = Field(default=2.0, description="time between checkpoints", gt=0, le=10_000)
     keep_checkpoints: int = Field(default=2, description="checkpoints kept", ge=1, le=1000)

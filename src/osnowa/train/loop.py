@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -21,10 +20,10 @@ from osnowa.train.checkpoints import Checkpoint, Saver, TrainingState
 from osnowa.train.config import TrainingConfig
 from osnowa.train.evaluation import HeldOut, HeldOutResult
 from osnowa.train.incidents import record_incident
+from osnowa.train.learner import Learner
 from osnowa.train.monitor import Monitor
-from osnowa.train.optimisers import Optimiser
-from osnowa.train.precision import MasterWeights
 from osnowa.train.schedules import learning_rate_factor
+from osnowa.train.snapshots import snapshot_steps
 from osnowa.train.watchdog import Watchdog
 
 BAD_STEPS_IN_A_ROW = 5
@@ -46,7 +45,7 @@ class StepResult:
     applied: bool
 
 
-class Trainer:
+class Trainer(Learner):
     """A model on its way: weights, optimizer and place in the data; `run` takes it to the last step."""
 
     def __init__(
@@ -64,66 +63,33 @@ class Trainer:
         dtype: torch.dtype,
         micro_rows: int,
     ) -> None:
-        self.model, self.objective, self.rows, self.held_out, self.config = model, objective, rows, held_out, config
-        self.steps, self.warmup, self.seed, self.device, self.micro_rows = steps, warmup, seed, device, micro_rows
+        super().__init__(model, objective, config, seed=seed, device=device, dtype=dtype)
+        self.rows, self.held_out = rows, held_out
+        self.steps, self.warmup, self.micro_rows = steps, warmup, micro_rows
         self.state = TrainingState()
-        self.masters = MasterWeights(model, dtype)
-        self.optimiser = self._new_optimiser()
-
-    def _new_optimiser(self) -> Optimiser:
-        config = self.config
-        return Optimiser(
-            self.masters.masters,
-            name=config.optimiser,
-            learning_rate=config.learning_rate,
-            matrix_learning_rate=config.matrix_learning_rate,
-            betas=(config.beta1, config.beta2),
-            eps=config.epsilon,
-            weight_decay=config.weight_decay,
-        )
 
     # --- one update -------------------------------------------------------------------------------------------
 
     def step(self) -> StepResult:
         """One update of the weights: the seed's list of steps, top to bottom."""
-        config, state = self.config, self.state
+        state = self.state
         batches, after = self.draw(state.place)  # mini-batch, and what is asked of it
-        num_asked = sum(len(batch.labels) for batch in batches)
-        num_pairs = sum(len(batch.first) for batch in batches) if self.model.next_sentence is not None else 0
-        num_tokens = sum(batch.num_tokens for batch in batches)
-        balance_weight = self.model.config.balance_weight / len(batches)
-        token_loss = next_loss = balance_loss = 0.0
-        self.model.train()
-        for index, batch in enumerate(batches):
-            torch.manual_seed(derived_seed(self.seed, state.step, index))  # dropout: a function of the place, too
-            outcome = self.objective.outcome(self.model, batch.to(self.device))  # stacks, heads, logits, losses
-            loss = outcome.token_loss / num_asked
-            if num_pairs:
-                loss = loss + config.next_sentence_weight * outcome.next_sentence_loss / num_pairs
-            if balance_weight:
-                loss = loss + balance_weight * outcome.balance_loss
-                balance_loss += balance_weight * outcome.balance_loss.item()
-            loss.backward()  # type: ignore[no-untyped-call]  # back-propagation
-            token_loss += outcome.token_loss.item() / num_asked
-            next_loss += outcome.next_sentence_loss.item() / max(1, num_pairs)
-        self.masters.take_gradients()
+        losses = self.back_propagate(batches, state.step)  # stacks, heads, logits, loss, back-propagation
         norm = self.clip()
-        total = token_loss + config.next_sentence_weight * next_loss + balance_loss
-        applied = math.isfinite(total) and math.isfinite(norm)
+        applied = math.isfinite(losses.total) and math.isfinite(norm)
         factor = state.rate_scale * self.rate_factor(state.step + 1)
         if applied:
-            self.optimiser.step(factor)  # update
-            self.masters.publish()
-        for master in self.masters.masters.values():
-            master.grad = None
+            self.update(factor)
+        self.forget_gradients()
         self.state = replace(
             state,
             step=state.step + 1,
             place=after,
-            tokens=state.tokens + num_tokens,
+            tokens=state.tokens + losses.num_tokens,
             bad_steps=0 if applied else state.bad_steps + 1,
         )
-        return StepResult(total, token_loss, next_loss if num_pairs else None, norm, num_tokens, factor, applied)
+        next_loss = losses.next_sentence if losses.num_pairs else None
+        return StepResult(losses.total, losses.token, next_loss, norm, losses.num_tokens, factor, applied)
 
     def draw(self, place: Place) -> tuple[list[Batch], Place]:
         """The mini-batch at `place` with its masks, in micro-batches, and the place after it."""
@@ -138,14 +104,6 @@ class Trainer:
     def epochs(self) -> float:
         """How often the text was shown."""
         return self.rows.progress(self.state.place)
-
-    def clip(self) -> float:
-        """Shorten the gradient to clip_norm; its length before."""
-        gradients = self.masters.gradients()
-        norm = torch.nn.utils.get_total_norm(gradients)
-        scale = (self.config.clip_norm / (norm + 1e-6)).clamp(max=1.0)
-        torch._foreach_mul_(gradients, scale)
-        return float(norm)
 
     def rate_factor(self, step: int) -> float:
         """The schedule at update `step` (from 1)."""
@@ -162,7 +120,7 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint, with this run's settings."""
         self.masters.load(checkpoint.weights)
-        self.optimiser = self._new_optimiser()
+        self.optimiser = self.new_optimiser()
         self.optimiser.load_state(checkpoint.optimiser)
         self.state = checkpoint.state
 
@@ -180,15 +138,16 @@ class Trainer:
         *,
         on_evaluation: Callable[[int, HeldOutResult], None],
         interrupted: Callable[[], bool],
+        on_snapshot: Callable[[int], None] = lambda step: None,
     ) -> None:
-        """Train to the last step, looking at held-out text and saving on the way.
+        """Train to the last step, looking at held-out text, keeping snapshots and saving on the way.
 
         Raises:
             StoppedError: interrupted or diverged; a checkpoint is saved.
         """
         saver = Saver(folder, identity, self.config.keep_checkpoints)
         try:
-            self.steps_to_the_last(saver, monitor, on_evaluation, interrupted)
+            self.steps_to_the_last(saver, monitor, on_evaluation, interrupted, on_snapshot)
         finally:
             saver.wait()
 
@@ -198,14 +157,18 @@ class Trainer:
         monitor: Monitor,
         on_evaluation: Callable[[int, HeldOutResult], None],
         interrupted: Callable[[], bool],
+        on_snapshot: Callable[[int], None],
     ) -> None:
-        """The loop itself."""
+        """The loop itself. What is kept of a step is kept before its checkpoint, so that no kill can leave it out."""
         watchdog = Watchdog()
         evaluate_at = evaluation_steps(self.steps, self.config.evaluations)
+        keep_at = snapshot_steps(self.steps, self.config.snapshots)
         started = last_save = time.monotonic()
         before, pause = self.state.seconds, 60 * self.config.checkpoint_minutes
         if self.state.step == 0:
             self.evaluate(monitor, on_evaluation)
+            if self.state.step in keep_at:
+                on_snapshot(self.state.step)
             watchdog.saw(time.monotonic() - started)  # it comes again between two steps
             saver.save(self.checkpoint())
         while self.state.step < self.steps:
@@ -222,6 +185,8 @@ class Trainer:
                 self.check_moving(monitor)
             if self.state.step in evaluate_at:
                 self.evaluate(monitor, on_evaluation)
+            if self.state.step in keep_at:
+                on_snapshot(self.state.step)
             stop = interrupted()
             finished = self.state.step >= self.steps
             if stop or finished or now - last_save > pause:
@@ -298,9 +263,3 @@ class Trainer:
 def evaluation_steps(steps: int, evaluations: int) -> frozenset[int]:
     """Evenly spread, the last step always among them."""
     return frozenset({steps, *(round(steps * i / evaluations) for i in range(1, evaluations + 1))} - {0})
-
-
-def derived_seed(seed: int, step: int, micro: int) -> int:
-    """A seed for torch's own randomness (dropout) at one micro-batch of one step."""
-    digest = hashlib.sha256(f"{seed}/dropout/{step}/{micro}".encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1

@@ -1,0 +1,116 @@
+"""A model that learns: what it is asked, the gradients that come of it, and the rules that move its weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from osnowa.model import Transformer
+from osnowa.objective import Batch, Objective
+from osnowa.train.config import TrainingConfig
+from osnowa.train.optimisers import Optimiser
+from osnowa.train.precision import MasterWeights
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Means over a whole mini-batch. `next_sentence` is 0 where no pair was asked; `balance` has its weight in it."""
+
+    total: float
+    token: float
+    next_sentence: float
+    balance: float
+    num_pairs: int
+    num_tokens: int
+
+
+class Learner:
+    """Weights, optimiser and objective: what a single update needs."""
+
+    def __init__(
+        self,
+        model: Transformer,
+        objective: Objective,
+        config: TrainingConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self.model, self.objective, self.config = model, objective, config
+        self.seed, self.device = seed, device
+        self.masters = MasterWeights(model, dtype)
+        self.optimiser = self.new_optimiser()
+
+    def new_optimiser(self) -> Optimiser:
+        """One that remembers nothing yet."""
+        config = self.config
+        return Optimiser(
+            self.masters.masters,
+            name=config.optimiser,
+            learning_rate=config.learning_rate,
+            matrix_learning_rate=config.matrix_learning_rate,
+            betas=(config.beta1, config.beta2),
+            eps=config.epsilon,
+            weight_decay=config.weight_decay,
+        )
+
+    def back_propagate(self, batches: Sequence[Batch], step: int) -> Losses:
+        """Ask the micro-batches of one mini-batch; the gradient of the mean loss is then with the masters.
+
+        `step` is the number of updates before this one.
+        """
+        config = self.config
+        num_asked = sum(len(batch.labels) for batch in batches)
+        num_pairs = sum(len(batch.first) for batch in batches) if self.model.next_sentence is not None else 0
+        balance_weight = self.model.config.balance_weight / len(batches)
+        token_loss = next_loss = balance_loss = 0.0
+        self.model.train()
+        for index, batch in enumerate(batches):
+            torch.manual_seed(derived_seed(self.seed, step, index))  # dropout: a function of the place, too
+            outcome = self.objective.outcome(self.model, batch.to(self.device))  # stacks, heads, logits, losses
+            loss = outcome.token_loss / num_asked
+            if num_pairs:
+                loss = loss + config.next_sentence_weight * outcome.next_sentence_loss / num_pairs
+            if balance_weight:
+                loss = loss + balance_weight * outcome.balance_loss
+                balance_loss += balance_weight * outcome.balance_loss.item()
+            loss.backward()  # type: ignore[no-untyped-call]  # back-propagation
+            token_loss += outcome.token_loss.item() / num_asked
+            next_loss += outcome.next_sentence_loss.item() / max(1, num_pairs)
+        self.masters.take_gradients()
+        total = token_loss + config.next_sentence_weight * next_loss + balance_loss
+        num_tokens = sum(batch.num_tokens for batch in batches)
+        return Losses(total, token_loss, next_loss, balance_loss, num_pairs, num_tokens)
+
+    def clip(self) -> float:
+        """Shorten the gradient to clip_norm; its length before."""
+        gradients = self.masters.gradients()
+        norm = torch.nn.utils.get_total_norm(gradients)
+        torch._foreach_mul_(gradients, shortening(norm, self.config.clip_norm))
+        return float(norm)
+
+    def update(self, factor: float) -> None:
+        """Move the weights by their gradients, every learning rate times `factor`."""
+        self.optimiser.step(factor)
+        self.masters.publish()
+
+    def forget_gradients(self) -> None:
+        """Make room for those of the next mini-batch."""
+        for master in self.masters.masters.values():
+            master.grad = None
+
+
+def shortening(norm: Tensor, limit: float) -> Tensor:
+    """What a gradient of length `norm` is multiplied by, so that it is no longer than `limit`."""
+    return (limit / (norm + 1e-6)).clamp(max=1.0)
+
+
+def derived_seed(seed: int, step: int, micro: int) -> int:
+    """A seed for torch's own randomness (dropout) at one micro-batch of one step."""
+    digest = hashlib.sha256(f"{seed}/dropout/{step}/{micro}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
