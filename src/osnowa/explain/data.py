@@ -35,7 +35,7 @@ def save_data(trace: Trace, path: Path, format: str) -> None:
             _member(folder, "trace.json", json.dumps(about(trace), ensure_ascii=True, allow_nan=False).encode())
             for name, array in arrays.items():
                 buffer = io.BytesIO()
-                np.save(buffer, array, allow_pickle=False)
+                np.lib.format.write_array(buffer, array, allow_pickle=False)
                 _member(folder, f"{name}.npy", buffer.getvalue())
 
 

@@ -38,9 +38,9 @@ def save_page(trace: Trace, path: Path, *, lang: str, max_mb: float) -> None:
     if not 0 < max_mb < 10_000:
         raise SettingsError(f"--max-mb {max_mb:g}", "is no size of a page", "use 12")
     script, style = asset("page.js"), asset("page.css")
-    shell = len(html(Payload({"lang": lang, "title": ""}, b"", b""), script, style).encode())
+    beside = len(html(Payload({"lang": lang, "title": ""}, b"", b""), script, style).encode())
     # A title is as long as the index allows it to be, twice escaped at most.
-    payload = build(trace, lang=lang, max_bytes=int(max_mb * 1e6), shell=shell + 1000)
+    payload = build(trace, lang=lang, max_bytes=int(max_mb * 1e6), beside=beside + 1000)
     files.write(path, html(payload, script, style))
 
 

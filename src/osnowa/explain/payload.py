@@ -14,7 +14,7 @@ from osnowa.errors import SettingsError
 from osnowa.explain.check import Check, check
 from osnowa.explain.missing import missing
 from osnowa.explain.pictures import pool
-from osnowa.explain.selection import LEVELS, Selection, select
+from osnowa.explain.selection import LEVELS, Level, Selection, cut_chapter, select
 from osnowa.explain.step import Array, Held, Step
 from osnowa.explain.trace import Trace
 
@@ -51,29 +51,31 @@ class _Blob:
         return {"at": at, "count": array.size, "crc": zlib.crc32(data)}
 
 
-def build(trace: Trace, *, lang: str, max_bytes: int, shell: int = 0) -> Payload:
-    """The most that fits into `max_bytes` of text beside `shell` bytes of page.
+def build(trace: Trace, *, lang: str, max_bytes: int, beside: int = 0) -> Payload:
+    """The most that fits into `max_bytes` of text beside `beside` bytes of page.
 
     Raises:
         SettingsError: not even the least fits.
     """
     vocabulary = np.array(sorted(_spoken(trace)), dtype=np.int64)
-    room, payload, size = max_bytes - shell, None, 0
+    room, payload, size = max_bytes - beside, None, 0
     for level in LEVELS:
         selection = select(trace.forward, trace.config, vocabulary, level)
         pictures = _pictures(trace, selection)
         estimate = _COST_NUMBERS * sum(held.array.nbytes for held in selection.tensors.values())
+        told = _told(trace, level, vocabulary)
+        estimate += _COST_NUMBERS * sum(held.array.nbytes for held in told.values())
         estimate += _COST_PICTURES * sum(picture.nbytes for picture in pictures.values())
         if estimate > room * _SLACK and level is not LEVELS[-1]:
             continue
-        payload = _assemble(trace, selection, pictures, lang)
+        payload = _assemble(trace, selection, told, pictures, lang)
         size = -(-len(payload.packed) // 3) * 4 + len(index_text(payload.index))
         if size <= room:
             return payload
     raise SettingsError(
         f"--max-mb {max_bytes / 1e6:g}",
-        f"even the least of this trace takes {(size + shell) / 1e6:.1f} MB",
-        f"use --max-mb {int((size + shell) / 1e6) + 1}, or --format npz",
+        f"even the least of this trace takes {(size + beside) / 1e6:.1f} MB",
+        f"use --max-mb {int((size + beside) / 1e6) + 1}, or --format npz",
     )
 
 
@@ -86,13 +88,24 @@ def index_text(index: dict[str, Any]) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _assemble(trace: Trace, selection: Selection, pictures: dict[str, Array], lang: str) -> Payload:
-    tensors = dict(selection.tensors)
+def _told(trace: Trace, level: Level, vocabulary: Array) -> dict[str, Held]:
+    """The tensors of the chapters."""
+    found = {}
+    for chapter in trace.chapters.values():
+        labels = [label for step in chapter.steps for label in step["attrs"].get("labels", ())]
+        spoken = np.union1d(vocabulary, np.array(labels, dtype=np.int64))
+        for name, array in chapter.tensors.items():
+            found[name] = cut_chapter(name, Held.whole(array, tuple(chapter.axes[name])), spoken, level)
+    return found
+
+
+def _assemble(
+    trace: Trace, selection: Selection, told: dict[str, Held], pictures: dict[str, Array], lang: str
+) -> Payload:
+    tensors = {**selection.tensors, **told}
     steps: list[Any] = [step.as_dict() for step in trace.steps]
     chapters: list[Step] = []
     for chapter in trace.chapters.values():
-        for name, array in chapter.tensors.items():
-            tensors[name] = Held.whole(array, tuple(chapter.axes[name]))
         steps += chapter.steps
         chapters += [_step(each, tensors) for each in chapter.steps]
     blob = _Blob()

@@ -75,6 +75,18 @@ def select(forward: Forward, config: ModelConfig, vocabulary: Array, level: Leve
     return Selection(level, found, focus, shown)
 
 
+def cut_chapter(name: str, held: Held, vocabulary: Array, level: Level) -> Held:
+    """One tensor of a chapter: where the room is short, only those columns of a whole vocabulary that are spoken of.
+
+    Probabilities go before logits: from whole logits every probability can still be computed.
+    """
+    if level.focus is None or held.axes[-1:] != ("vocab",):
+        return held
+    if name.endswith(".logits") and level.all_keys:
+        return held
+    return held.keep({len(held.shape) - 1: vocabulary})
+
+
 def _first(size: int, count: int | None) -> list[int] | None:
     return None if count is None or count >= size else list(range(count))
 
