@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from looking import SECOND, TEXT, model_of
-from reading_back import read_page
+from reading_back import read_page, steps_of, tensors_of
 
 import osnowa
 from osnowa.errors import SettingsError
 from osnowa.explain import page
+from osnowa.explain.check import check
 from small_models import publish_model
-from small_run import contents
+from small_run import contents, pretrain
 from small_run import osnowa as command
 
 
@@ -57,6 +60,16 @@ def test_a_page_of_an_encoder(encoder: Path, tmp_path: Path) -> None:
     assert command("explain", encoder, TEXT, "--out", single).code == 0
     found = read_page(single.read_text(encoding="utf-8"))[0]["answers"]["masks"][0]["top"][:3]
     assert [each["id"] for each in found] == [each["id"] for each in best]
+
+
+def test_the_file_does_not_tell_where_the_model_lies(encoder: Path, tmp_path: Path) -> None:
+    """A page is given to others: it has the folder's name and not its path."""
+    model = osnowa.load(encoder)
+    noted = dataclasses.replace(model, notes=(f"{model.folder}: something was left out",))
+    made = osnowa.explain(noted, TEXT)
+    assert made.facts["notes"] == ["encoder: something was left out"]
+    text = made.save(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert str(encoder.parent) not in text
 
 
 def test_data_of_a_decoder(decoder: Path, tmp_path: Path) -> None:
@@ -125,3 +138,71 @@ def test_one_clear_line_and_no_file(
     assert message in done.err
     assert done.err.count("\n") == 1
     assert contents(tmp_path) == {}
+
+
+def test_the_seed_example_needs_no_model(tmp_path: Path) -> None:
+    out = tmp_path / "seed.html"
+    assert command("explain", "--seed-example", "--out", out).code == 0
+    index, blob = read_page(out.read_text(encoding="utf-8"))
+    tensors = tensors_of(index, blob)
+    assert [token["id"] for token in index["sides"]["enc"]["tokens"]] == [
+        1,
+        201,
+        315,
+        489,
+        522,
+        3,
+        2,
+        601,
+        602,
+        603,
+        604,
+        3,
+        2,
+    ]
+    natura = tensors["enc.sum"].array[1]
+    assert [f"{number:.2f}" for number in natura] == ["0.91", "-1.49", "-0.35", "0.85"]
+    assert [f"{number:.3f}" for number in tensors["seed.p"].array] == ["0.578", "0.017", "0.078", "0.039", "0.287"]
+    assert index["seed"] is not None
+    found = check(steps_of(index), tensors)
+    assert found.bad == 0
+    assert found.by_name["seed.p"] == 5
+
+
+def test_the_seed_example_takes_nothing_else(tmp_path: Path) -> None:
+    done = command("explain", "--seed-example", "--second", "a", "--out", tmp_path / "seed.html")
+    assert done.code == 2
+    assert "--seed-example: has its own model and text; give it alone, with --out" in done.err
+
+
+def test_a_training_step_is_a_chapter_of_its_own(encoder: Path, tmp_path: Path) -> None:
+    text = "Natura stwarza najpiękniejsze obrazy, a ludzie je lubią."
+    out = tmp_path / "step.html"
+    before = osnowa.load(encoder)
+    weights = {name: each.clone() for name, each in before.transformer.named_parameters()}
+    made = osnowa.explain(before, text, step=True)
+    assert all(torch.equal(each, weights[name]) for name, each in before.transformer.named_parameters())
+    assert command("explain", encoder, text, "--step", "--out", out).code == 0
+    index, blob = read_page(out.read_text(encoding="utf-8"))
+    assert index["step"]["loss"] == "step.loss"
+    found = check(steps_of(index), tensors_of(index, blob))
+    assert found.bad == 0
+    assert found.by_name["step.loss"] == 1
+    assert found.by_name["step.nll"] == len(index["step"]["plan"])
+    assert made.chapters["step"].block == index["step"]
+    assert osnowa.explain(before, text).chapters.keys() == {"analysis"}
+
+
+def test_a_run_tells_how_it_learned(text_folder: Path, tmp_path: Path) -> None:
+    run, out = tmp_path / "run", tmp_path / "page.html"
+    assert pretrain(text_folder, run).code == 0
+    assert command("explain", run, "Natura [MASK] obrazy.", "--out", out).code == 0
+    index, blob = read_page(out.read_text(encoding="utf-8"))
+    facts = index["facts"]
+    assert (facts["folder"], facts["training"]["steps"]) == ("run", 6)
+    assert facts["training"]["held_out_loss"] > 0
+    assert index["history"]["steps"][0] == 0
+    assert index["history"]["steps"][-1] == 6
+    name = index["history"]["probes"]["plane"]
+    assert tensors_of(index, blob)[name].shape[0] == len(index["history"]["steps"])
+    assert str(tmp_path) not in out.read_text(encoding="utf-8")

@@ -101,6 +101,16 @@ def test_less_room_keeps_what_is_in_focus_and_says_what_is_missing() -> None:
         payload(made, 0.05)
 
 
+def test_rows_in_focus_are_the_hidden_ones_and_the_first() -> None:
+    index = payload(long_trace(), 0.5).index
+    mask = long_trace().forward.question.masks[0]
+    focus = index["focus"]["enc"]
+    assert mask in focus
+    assert [place for place in focus if place != mask] == [place for place in range(40) if place != mask][
+        : len(focus) - 1
+    ]
+
+
 def test_pictures_stand_for_attention_that_is_not_there_as_numbers() -> None:
     made = long_trace()
     assert payload(made, 6.0).index["pictures"] == {}

@@ -21,12 +21,13 @@ class Level:
     """How much is kept; None: all.
 
     `focus`: how many rows at most; `dims`, `dims_head`: output dimensions whose weights are kept; `all_keys`: keys and
-    values of every token; `picture`: longest side of an attention picture, None: as it is.
+    values of every token; `all_scores`: attention between all tokens as numbers; `picture`: longest side of an attention picture, None: as it is.
     """
 
     focus: int | None = None
     dims: int | None = None
     dims_head: int | None = None
+    all_scores: bool = True
     all_keys: bool = True
     picture: int | None = None
 
@@ -39,12 +40,14 @@ LEVELS = (
     Level(focus=12, dims=8, dims_head=4),
     Level(focus=12, dims=4, dims_head=2),
     Level(focus=8, dims=4, dims_head=1),
-    Level(focus=8, dims=4, dims_head=1, all_keys=False),
-    Level(focus=8, dims=4, dims_head=1, all_keys=False, picture=128),
-    Level(focus=4, dims=4, dims_head=1, all_keys=False, picture=128),
-    Level(focus=4, dims=4, dims_head=1, all_keys=False, picture=64),
-    Level(focus=2, dims=1, dims_head=1, all_keys=False, picture=64),
-    Level(focus=1, dims=1, dims_head=1, all_keys=False, picture=32),
+    Level(focus=12, dims=8, dims_head=4, all_scores=False),
+    Level(focus=8, dims=4, dims_head=1, all_scores=False),
+    Level(focus=8, dims=4, dims_head=1, all_scores=False, all_keys=False),
+    Level(focus=8, dims=4, dims_head=1, all_scores=False, all_keys=False, picture=128),
+    Level(focus=4, dims=4, dims_head=1, all_scores=False, all_keys=False, picture=128),
+    Level(focus=4, dims=4, dims_head=1, all_scores=False, all_keys=False, picture=64),
+    Level(focus=2, dims=1, dims_head=1, all_scores=False, all_keys=False, picture=64),
+    Level(focus=1, dims=1, dims_head=1, all_scores=False, all_keys=False, picture=32),
 )
 
 
@@ -61,7 +64,7 @@ class Selection:
 def select(forward: Forward, config: ModelConfig, vocabulary: Array, level: Level) -> Selection:
     """What `level` keeps. `vocabulary`: the ids of tokens that the page speaks of, in rising order."""
     question = forward.question
-    focus = {side: _focus(question, side, level) for side in question.rows}
+    focus = {side: _focus(forward, side, level) for side in question.rows}
     found = {name: _cut(name, held, question, focus, vocabulary, level) for name, held in forward.tensors.items()}
     shown = {
         "d_model": _first(config.d_model, level.dims),
@@ -91,13 +94,18 @@ def _first(size: int, count: int | None) -> list[int] | None:
     return None if count is None or count >= size else list(range(count))
 
 
-def _focus(question: Question, side: str, level: Level) -> tuple[int, ...]:
-    """All rows, or hidden places before the first ones; a decoder's last row is always there."""
-    length = len(question.rows[side].tokens)
+def _focus(forward: Forward, side: str, level: Level) -> tuple[int, ...]:
+    """All rows, or hidden places before the first ones; a decoder's last row is always there.
+
+    Of a long text, whose attention is held in part, only the question's own places.
+    """
+    question, length = forward.question, len(forward.question.rows[side].tokens)
     if level.focus is None:
         return tuple(range(length))
     wanted = [*question.masks] if side == "enc" else [length - 1]
-    wanted += [place for place in question.focus(side) if place not in wanted]
+    in_part = not forward.tensors[f"{side}.0.attn.weights"].is_whole(1)
+    first = question.focus(side) if in_part else range(length)
+    wanted += [place for place in first if place not in wanted]
     return tuple(sorted(wanted[: level.focus]))
 
 
@@ -118,6 +126,8 @@ def _cut(
     if is_input and len(question.rows[part].tokens) <= SHORT:
         return held
     if held.axes == ("head", "query", "key"):
+        if level.all_scores:
+            return held
         inner = last in ("dots", "capped", "biased") and not level.all_keys and ".cross." not in name
         return held.keep({1: rows, 2: rows} if inner else {1: rows})
     if last.startswith(("k", "v")) and held.axes == ("head", "seq", "d_head"):

@@ -85,7 +85,7 @@ def folder_facts(model: Model) -> dict[str, Any]:
         "family": family if isinstance(family, str) else None,
         "folder": name,
         "training": None if run is None else training_facts(run),
-        "notes": list(model.notes),
+        "notes": [note.replace(str(model.folder), name) for note in model.notes],
     }
 
 
