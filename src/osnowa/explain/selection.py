@@ -43,6 +43,7 @@ LEVELS = (
     Level(focus=12, dims=8, dims_head=4, all_scores=False),
     Level(focus=8, dims=4, dims_head=1, all_scores=False),
     Level(focus=8, dims=4, dims_head=1, all_scores=False, all_keys=False),
+    Level(focus=8, dims=4, dims_head=1, all_scores=False, all_keys=False, picture=256),
     Level(focus=8, dims=4, dims_head=1, all_scores=False, all_keys=False, picture=128),
     Level(focus=4, dims=4, dims_head=1, all_scores=False, all_keys=False, picture=128),
     Level(focus=4, dims=4, dims_head=1, all_scores=False, all_keys=False, picture=64),
