@@ -11,7 +11,7 @@ from osnowa.errors import DataError, SettingsError
 from osnowa.explain.trace import trace
 from osnowa.generate import Frame, GenerationConfig, fill, generate, next_sentence
 from osnowa.model import Transformer
-from osnowa.tokenizer import TokenizerConfig, train
+from osnowa.tokenizer import Tokenizer, TokenizerConfig, train
 from small_models import random_model, small_tokenizer
 
 TWO = "Natura [MASK] najpiękniejsze [MASK]."
@@ -95,8 +95,10 @@ def test_tokens_know_the_text_they_came_from(preset: str) -> None:
 
 def test_a_mask_has_its_place_whatever_the_tokenizer_calls_it() -> None:
     tokenizer = train(texts.documents(), TokenizerConfig(kind="bpe", vocab_size=400, specials="angles"))
+    renamed = tokenizer.to_bytes().replace(b"<mask>", b"<hidden-word>")
+    tokenizer = Tokenizer(renamed, "renamed", given={"mask_token": "<hidden-word>"})
     model = quiet(random_model(config_of("roberta-base", vocab_size=tokenizer.vocab_size), dtype=torch.float32))
-    assert tokenizer.token(tokenizer.mask) != "[MASK]"
+    assert tokenizer.token(tokenizer.mask) == "<hidden-word>"
     made = trace(model, tokenizer, TWO)
     tokens = [token for token in made.sides["enc"]["tokens"] if token["from"]]
     assert [TWO[t["start"] : t["end"]].strip() for t in tokens if t["id"] == tokenizer.mask] == ["[MASK]", "[MASK]"]

@@ -23,7 +23,7 @@ from osnowa.explain.trace import Trace, trace
 from small_models import random_model, small_tokenizer
 
 WRITTEN_ONLY = {"sinusoid", "angles", "visible", "kinds", "experts"}
-LONG = " ".join(["Natura [MASK] najpiękniejsze obrazy."] + ["Bardzo lubię je oglądać."] * 4)
+LONG = " ".join(["Bardzo lubię je oglądać."] * 4 + ["Natura [MASK] najpiękniejsze obrazy."])
 
 
 @pytest.fixture
@@ -106,6 +106,7 @@ def test_rows_in_focus_are_the_hidden_ones_and_the_first() -> None:
     mask = long_trace().forward.question.masks[0]
     focus = index["focus"]["enc"]
     assert mask in focus
+    assert mask > 20
     assert [place for place in focus if place != mask] == [place for place in range(40) if place != mask][
         : len(focus) - 1
     ]
