@@ -84,7 +84,7 @@ def neighbours(vectors: F64, ids: Sequence[int], token: Callable[[int], str]) ->
         np.fill_diagonal(cosine, -np.inf)
         nearest = np.argsort(-cosine, axis=1, kind="stable")[:, : min(NEIGHBOURS, max(0, len(ids) - 1))]
         for probe, others in enumerate(nearest.tolist()):
-            told[probe].append([{**_named(ids[o], token), "cosine": float(cosine[probe, o])} for o in others])
+            told[probe].append([{**_named(ids[o], token), "cosine": round(float(cosine[probe, o]), 6)} for o in others])
     return told
 
 

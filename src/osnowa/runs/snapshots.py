@@ -17,6 +17,7 @@ from osnowa.data import TokenSplit
 from osnowa.generate import fill
 from osnowa.generate.fill import masked_ids
 from osnowa.model import Layout, Transformer
+from osnowa.model.block import Block
 from osnowa.runs.probes import Probe, go_on, sees_whole
 from osnowa.runs.recipe import Recipe
 from osnowa.tokenizer import Tokenizer
@@ -103,7 +104,8 @@ def watched(model: Transformer) -> Iterator[list[Tensor]]:
     def keep(_module: object, _inputs: Any, weights: Tensor) -> None:
         seen.append(weights[0])
 
-    handles = [block.attention.weights.register_forward_hook(keep) for block in stack.blocks]
+    blocks = [block for block in stack.blocks if isinstance(block, Block)]
+    handles = [block.attention.weights.register_forward_hook(keep) for block in blocks]
     try:
         yield seen
     finally:
