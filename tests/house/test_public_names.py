@@ -14,6 +14,7 @@ PUBLIC = [
     "Run",
     "__version__",
     "doctor",
+    "explain",
     "export_model",
     "import_model",
     "load",

@@ -105,9 +105,35 @@ def _questions(verb: Verb) -> None:
     generate.add_argument("text", metavar="PROMPT", help="for an encoder-decoder, the source")
     _generation(generate)
 
+    explain = verb("explain", "every number inside a model for one text, as one HTML page that checks them again")
+    _explain(explain)
+
     chat = verb("chat", "a conversation in the terminal; an empty line ends it")
     chat.add_argument("model", metavar="MODEL")
     _generation(chat)
+
+
+def _explain(made: Parser) -> None:
+    made.add_argument(
+        "model", metavar="MODEL", nargs="?", help="a run folder, its model/ folder, or a Hugging Face folder"
+    )
+    made.add_argument("text", metavar="TEXT", nargs="?", help='for example "Natura [MASK] obrazy."')
+    made.add_argument("--second", metavar="TEXT", help="sentence B, for an encoder that has learned pairs")
+    made.add_argument("--source", metavar="TEXT", help="for an encoder-decoder: the same as TEXT")
+    made.add_argument("--target", metavar="TEXT", help="what its decoder is shown (none: what it says by itself)")
+    made.add_argument("--out", metavar="FILE", help="the file to write (explain.html)")
+    made.add_argument("--format", choices=("html", "json", "npz"), help="by the ending of --out, else html")
+    made.add_argument("--lang", choices=("pl", "en"), default="pl", help="the language that the page opens in (pl)")
+    made.add_argument(
+        "--max-mb", type=float, default=12.0, metavar="N", help="how large the page may be, in 1,000,000 bytes (12)"
+    )
+    made.add_argument("--top-k", type=int, default=20, metavar="K", help="how many tokens for each place (20)")
+    made.add_argument("--step", action="store_true", help="also one training step with this text, with all its numbers")
+    made.add_argument(
+        "--seed-example",
+        action="store_true",
+        help="without MODEL and TEXT: a toy of width 4 that can be followed by hand",
+    )
 
 
 def _about(verb: Verb) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from osnowa.cli import commands, speak
 from osnowa.cli.arguments import parse, parser
+from osnowa.cli.explain import explain
 from osnowa.errors import OsnowaError, StorageError
 
 Command = Callable[[argparse.Namespace, list[str]], int]
@@ -23,6 +24,7 @@ COMMANDS: dict[str, Command] = {
     "next-sentence": commands.next_sentence,
     "import": commands.import_folder,
     "export": commands.export,
+    "explain": explain,
     "generate": speak.generate,
     "chat": speak.chat,
     "report": commands.report,

@@ -13,6 +13,7 @@ from osnowa.runs import prepare as _prepare
 from osnowa.runs import pretrain as _pretrain
 from osnowa.runs.doctor import Examination
 from osnowa.runs.exchange_folders import export_model, import_model
+from osnowa.runs.explain import explain
 from osnowa.runs.model import Model, load
 from osnowa.runs.prepare import Prepared
 from osnowa.runs.pretrain import Run
@@ -21,7 +22,19 @@ from osnowa.runs.report import write_report
 from osnowa.runs.show_rows import show_rows
 from osnowa.runs.verify import verify
 
-__all__ = ["Model", "Run", "doctor", "export_model", "import_model", "load", "prepare", "pretrain", "report", "verify"]
+__all__ = [
+    "Model",
+    "Run",
+    "doctor",
+    "explain",
+    "export_model",
+    "import_model",
+    "load",
+    "prepare",
+    "pretrain",
+    "report",
+    "verify",
+]
 
 Settings = Mapping[str, Mapping[str, Any]]
 
