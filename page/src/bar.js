@@ -1,0 +1,40 @@
+// The bar at the top: the tokens, layer and head, language, theme, and the badge of the check.
+import { app } from "./app.js";
+import { h, button, word, visible } from "./dom.js";
+
+function stepper(key, label, size) {
+  const value = app.state[key];
+  const go = (next) => app.set({ [key]: (next + size) % size });
+  return h("div", { class: "stepper", role: "group", "aria-label": label }, h("span", null, label), button("◀", () => go(value - 1), { "aria-label": `${label}: ${app.w("one_back")}`, "data-key": `${key}-`, class: "do icon" }),
+    h("output", null, `${value + 1}/${size}`), button("▶", () => go(value + 1), { "aria-label": `${label}: ${app.w("one_on")}`, "data-key": `${key}+`, class: "do icon" }));
+}
+
+function chips() {
+  const side = app.side;
+  const { t } = app.state;
+  return h("div", { class: "chips rove", role: "group", "aria-label": app.w("choose_token") }, side.tokens.map((token, i) => h("button", { type: "button", class: "chip", "data-r": i, "data-key": `t${i}`, tabindex: i === t ? 0 : -1, "aria-pressed": String(i === t), onclick: () => app.set({ t: i }) }, word(token))));
+}
+
+/** What the badge says, by the result so far. */
+export function badgeText(result) {
+  if (!result) return app.w("checking");
+  const n = app.many(result.checked, "n_numbers");
+  if (result.bad) return `✗ ${n}, ${app.many(result.bad, "n_mismatches")}`;
+  return result.done ? `✓ ${n}, ${app.w("no_mismatch")}` : `… ${n}`;
+}
+
+export function showBadge(badge, result) {
+  badge.textContent = badgeText(result);
+  badge.className = "n badge " + (result?.bad ? "wrong" : result?.done ? "fine" : "");
+}
+
+export function bar(badge) {
+  const sides = Object.keys(app.trace.sides);
+  const other = app.state.lang === "pl" ? "en" : "pl";
+  const dark = app.state.theme ? app.state.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const which = sides.length > 1 && h("div", { class: "choices", role: "group", "aria-label": app.w("which_side") }, sides.map((s) => button(app.w(s === "enc" ? "encoder" : "decoder"), () => app.set({ s, t: 0 }), { "aria-pressed": String(s === app.state.s), "data-key": `s-${s}` })));
+  return [h("div", { class: "row" }, h("strong", { class: "brand" }, "osnowa"), h("span", { class: "about" }, h("bdi", null, visible(app.trace.index.facts.folder, 40))), badge,
+    h("div", { class: "right" }, button(app.w("map"), (event) => { const open = document.documentElement.classList.toggle("open-rail"); event.target.setAttribute("aria-expanded", String(open)); }, { class: "do mapbutton", "aria-expanded": "false", "data-key": "map" }),
+      button(other.toUpperCase(), () => app.set({ lang: other }), { "aria-label": app.w("other_language"), lang: other, "data-key": "lang" }), button(dark ? "☀" : "☾", () => app.set({ theme: dark ? "light" : "dark" }), { "aria-label": app.w(dark ? "to_light" : "to_dark"), "data-key": "theme", class: "do icon" }))),
+  h("div", { class: "row" }, which, stepper("l", app.w("layer"), app.side.layers), stepper("h", app.w("head"), app.side.heads), chips())];
+}
