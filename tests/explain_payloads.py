@@ -319,8 +319,11 @@ def said(record: Record, hidden: str, style: dict[str, Any], last: int) -> dict[
 def document(made: dict[str, Any], blob: bytes) -> str:
     """The file as a browser opens it."""
     script, style = ((ASSETS / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
-    policy = "default-src 'none'; img-src data: blob:; script-src 'sha256-{}'; style-src 'sha256-{}'".format(
-        *(base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in (script, style))
+    hashes = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in (script, style)]
+    unpacked = script.splitlines()[0].rpartition("unpacks: ")[2]
+    policy = (
+        f"default-src 'none'; img-src data: blob:; script-src 'sha256-{hashes[0]}' '{unpacked}'; "
+        f"style-src 'sha256-{hashes[1]}'"
     )
     data = json.dumps(made, ensure_ascii=False).replace("<", "\\u003c")
     packed = base64.b64encode(gzip.compress(blob, 6, mtime=0)).decode()

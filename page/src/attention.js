@@ -1,6 +1,6 @@
 // §4 one head of attention, step by step; §5 all heads; §6 concatenation and W0.
 import { app } from "./app.js";
-import { h, p, num, vec, word, calc, aside, tokenName, formula, visible } from "./dom.js";
+import { h, p, num, vec, word, calc, aside, tokenName, formula, short } from "./dom.js";
 import { table } from "./table.js";
 import { heat, pixels, strip } from "./picture.js";
 import { dimTools, perSide, lengthOf, meter } from "./inputs.js";
@@ -31,7 +31,7 @@ function arcs(side, keys, t, row, cross) {
   const high = Math.min(150, 40 + step * n * 0.22);
   const x = (i) => 30 + step * (i + 0.5);
   const from = cross ? width / 2 : x(t);
-  const svg = h("svg", { class: "arcs", viewBox: `0 0 ${width} ${high + 78}`, width, role: "img", "aria-label": app.w("arcs_label", tokenName(side, t)) });
+  const svg = h("svg", { class: "arcs", viewBox: `0 0 ${width} ${high + 92}`, width, role: "img", "aria-label": app.w("arcs_label", tokenName(side, t)) });
   row.forEach((weight, j) => {
     if (weight < 0.004) return;
     const to = x(j);
@@ -41,9 +41,9 @@ function arcs(side, keys, t, row, cross) {
   });
   keys.tokens.forEach((token, j) => {
     svg.append(h("circle", { cx: x(j), cy: high + 5, r: 1.5 + 3 * Math.sqrt(row[j]) }));
-    svg.append(h("text", { transform: `translate(${x(j)} ${high + 20}) rotate(35)`, class: !cross && j === t ? "on" : null }, visible(tokenName(keys, j), 12)));
+    svg.append(h("text", { transform: `translate(${x(j)} ${high + 20}) rotate(35)`, class: !cross && j === t ? "on" : null }, short(tokenName(keys, j), 13)));
   });
-  if (cross) svg.append(h("text", { x: from, y: 10, class: "on", "text-anchor": "middle" }, visible(tokenName(side, t), 24)));
+  if (cross) svg.append(h("text", { x: from, y: 10, class: "on", "text-anchor": "middle" }, short(tokenName(side, t), 24)));
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": app.w("arcs_label", tokenName(side, t)) }, svg);
 }
 

@@ -27,6 +27,9 @@ export function visible(text, most = 48) {
   return signs.length > most ? `${plain}… (${signs.length})` : plain;
 }
 
+/** The beginning of a text for a narrow place. */
+export const short = (text, most) => { const signs = Array.from(text); return signs.length > most ? signs.slice(0, most - 1).join("") + "…" : text; };
+
 export const tokenText = (token) => { const text = token.text ?? token.token ?? token.piece ?? ""; return text.trim() === "" ? visible(token.piece || text || "␣") : visible(text); };
 export const word = (token, extra) => h("bdi", { class: "tok" + (token?.special ? " special" : ""), ...extra }, token ? tokenText(token) : "·");
 export const tokenName = (side, i) => (side.tokens[i] ? tokenText(side.tokens[i]) : String(i));

@@ -21,7 +21,7 @@ import { closing } from "./closing.js";
 const ALL = [about, tokens, inputs, layers, attention, heads, joining, addNorm, ffn, matrix, mlm, nsp, next, across, training, learned, seed, closing];
 const page = { shown: [], top: null, rail: null, main: null, badge: null, result: null };
 
-const tick = () => new Promise((resolve) => setTimeout(resolve));
+const tick = () => new Promise((resolve) => { const channel = new MessageChannel(); channel.port1.onmessage = () => { channel.port1.close(); resolve(); }; channel.port2.postMessage(0); });
 
 /** Builds a section again; the control that had the focus gets it back. */
 function build(section) {
@@ -29,13 +29,10 @@ function build(section) {
   const active = body.contains(document.activeElement) ? document.activeElement : null;
   const key = active?.dataset.key;
   const number = active?.dataset.n && [active.dataset.n, active.dataset.i];
-  body.style.minHeight = `${body.offsetHeight}px`;
   const made = part.build(body);
   body.replaceChildren(...[made].flat(9).filter((node) => node !== null && node !== undefined && node !== false && node !== ""));
   settle(body);
   part.update?.(body);
-  for (const figure of body.querySelectorAll(".heatbox")) figure.redraw();
-  body.style.minHeight = "";
   section.stale = false;
   if (key) body.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
   else if (number) body.querySelector(`.n[data-n="${CSS.escape(number[0])}"][data-i="${number[1]}"]`)?.focus({ preventScroll: true });
@@ -47,11 +44,12 @@ let filling = null;
 /** The rest of the sections, one at a time, so that the page stays alive. */
 function fill() {
   filling ||= (async () => {
+    let until = performance.now() + 12;
     for (;;) {
       const stale = page.shown.find((section) => section.stale);
       if (!stale) break;
       build(stale);
-      await tick();
+      if (performance.now() > until) { await tick(); until = performance.now() + 12; }
     }
     filling = null;
   })();
@@ -167,7 +165,7 @@ async function start() {
   await drawAll();
   history.replaceState(null, "", writeHash(app.state));
   if (app.state.at) document.getElementById(app.state.at)?.scrollIntoView();
-  window.__explain.ready = true;
+  Object.assign(window.__explain, { ready: true, readyAfter: performance.now() });
   page.result = await verify(app.trace, { progress: (result) => { page.result = result; showBadge(page.badge, result); } });
 }
 

@@ -1,8 +1,12 @@
 // Matrices as pictures: a colour table, one cell a number, walked with the mouse or the arrows, and shown as a table on request.
 import { app } from "./app.js";
-import { h, button, num, settle } from "./dom.js";
+import { h, button, num, settle, short } from "./dom.js";
 import { table, downloads } from "./table.js";
 import { digits } from "./number.js";
+
+let watcher = null;
+/** Pictures are drawn when they come near the window. */
+const watch = () => (watcher ||= new IntersectionObserver((entries) => { for (const entry of entries) if (entry.isIntersecting) { entry.target.seen(); watcher.unobserve(entry.target); } }, { rootMargin: "300px" }));
 
 let tables = null;
 export const forgetColours = () => { tables = null; };
@@ -74,9 +78,8 @@ export function heat({ title, caption, rows, columns, values, signed, ref, hidde
     const context = canvas.getContext("2d");
     const scale = Math.min(window.devicePixelRatio || 1, 2);
     context.font = "12px system-ui, sans-serif";
-    const short = (text) => (Array.from(text).length > 14 ? Array.from(text).slice(0, 13).join("") + "…" : text);
-    const names = labels ? Array.from({ length: rows }, (_, r) => short(rowName(r))) : [];
-    const heads = labels ? Array.from({ length: columns }, (_, c) => short(columnName(c))) : [];
+      const names = labels ? Array.from({ length: rows }, (_, r) => short(rowName(r), 14)) : [];
+    const heads = labels ? Array.from({ length: columns }, (_, c) => short(columnName(c), 14)) : [];
     const left = labels ? Math.ceil(Math.max(...names.map((name) => context.measureText(name).width))) + 10 : 0;
     const above = labels ? Math.ceil(Math.max(...heads.map((name) => context.measureText(name).width)) * 0.72) + 14 : 0;
     const right = labels ? Math.min(30, above * 0.6) : 0;
@@ -171,9 +174,10 @@ export function heat({ title, caption, rows, columns, values, signed, ref, hidde
     settle(hole);
   }, { "aria-expanded": "false" });
   const figure = h("figure", { class: "heatbox" }, h("div", { class: "canvasbox" }, canvas), h("figcaption", null, caption || title), reading,
-    h("div", { class: "tools" }, asTable, downloads(title, null, null, canvas)), hole);
-  figure.redraw = draw;
-  requestAnimationFrame(draw);
+    h("div", { class: "tools" }, asTable, downloads(title, null, null, () => { draw(); return canvas; })), hole);
+  figure.redraw = () => { if (frame) draw(); };
+  watch().observe(figure);
+  figure.seen = draw;
   return figure;
 }
 

@@ -36,7 +36,7 @@ function column(svg, s, x, width, y) {
   let before = null;
   const all = (list) => list.map((one) => { const top = at; if (before !== null) wire(before, top); node(one); before = top + high; return top; });
   all(first);
-  at += 6;
+  at += 16;
   const box = at - 5;
   const tops = all(inside);
   svg.prepend(h("rect", { class: "layers", x: x - 7, y: box, width: width + 14, height: at - gap + 5 - box, rx: 6 }));
@@ -49,7 +49,7 @@ function column(svg, s, x, width, y) {
     svg.append(h("path", { class: "past", d: `M${x + width / 2} ${open} H${edge} V${middle} H${x + width}` }));
     open = tops[i] + high + gap / 2;
   });
-  svg.append(h("text", { class: "times", x: x - 7, y: box - 4 }, `× ${app.trace.sides[s].layers}`));
+  svg.append(h("text", { class: "times", x: x - 7, y: box - 5 }, `× ${app.trace.sides[s].layers}`));
   at += 6;
   all(last);
   return { bottom: at, places };

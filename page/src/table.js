@@ -11,16 +11,20 @@ export function visibleRows(top, height, count, size = HEIGHT, spare = 8) {
   return [from, Math.min(count, Math.ceil((top + height) / size) + spare)];
 }
 
+/** Single numbers stand to the right, words and vectors to the left. */
+const sideOf = (cell) => (cell?.th || cell?.matches?.(".v, bdi, .guess, code") || (typeof cell === "string" && !/^[-+\d\s.,%–·]*$/.test(cell)) ? null : "r");
+
 /** head: texts or nodes; row(i): cells, each a text or node; a cell {th: node} is the row's name. */
 export function table({ title, head, count, row, mark, name, wide, foot }) {
-  const columns = head.map((cell) => h("th", { scope: "col" }, cell));
+  const sides = count ? row(0).map(sideOf) : [];
+  const columns = head.map((cell, n) => h("th", { scope: "col", class: sides[n] }, cell));
   const body = h("tbody");
   const long = count > SMALL;
   const grid = h("table", { class: "rove" + (long ? " long" : ""), "aria-rowcount": long ? count + 1 : undefined },
     h("caption", null, title), h("thead", null, h("tr", null, columns)), body, foot && h("tfoot", null, h("tr", null, foot.map((cell) => h("td", null, cell)))));
   const scroll = h("div", { class: "scroll" + (long ? " tall" : ""), tabindex: 0, role: "region", "aria-label": title }, grid);
   const line = (i) => h("tr", { class: mark?.(i) ? "on" : null, "aria-rowindex": long ? i + 2 : undefined, "data-row": i },
-    row(i).map((cell) => (cell?.th ? h("th", { scope: "row" }, cell.th) : h("td", null, cell))));
+    row(i).map((cell, n) => (cell?.th ? h("th", { scope: "row" }, cell.th) : h("td", { class: sides[n] }, cell))));
   if (long) virtual(scroll, grid, body, count, line, head.length);
   else body.append(...Array.from({ length: count }, (_, i) => line(i)));
   const all = () => Array.from({ length: count }, (_, i) => row(i).map((cell) => exact(cell?.th ?? cell)));
@@ -71,6 +75,6 @@ export function downloads(name, head, rows, canvas) {
       button("Markdown", () => save(`${file}.md`, asMarkdown(head, rows()), "text/markdown")),
       button("JSON", () => save(`${file}.json`, asJson(head, rows()), "application/json")));
   }
-  if (canvas) box.append(button("PNG", () => canvas.toBlob((blob) => save(`${file}.png`, blob))));
+  if (canvas) box.append(button("PNG", () => canvas().toBlob((blob) => save(`${file}.png`, blob))));
   return box;
 }
