@@ -25,7 +25,7 @@ export const about = {
     const config = Object.entries(c).filter(([, value]) => value !== null);
     const kinds = written.by_kind || [];
     return [p(app.w("model_lead", visible(facts.folder))), main, exact,
-      written.checked ? p(app.w("written_line", count(written.checked, lang), written.bad, digits(written.largest), written.oracle)) : null,
+      written.all ?? written.checked ? p(app.w("written_line", count(written.all ?? written.checked, lang), written.bad, Number(written.largest).toExponential(1), written.oracle), written.all && written.checked ? ` ${app.w("written_apart", count(written.checked, lang))}` : "") : null,
       (facts.notes || []).map((note) => h("p", { class: "soft" }, visible(app.both(note), 400))),
       missing?.length ? h("details", { class: "more" }, h("summary", null, app.w("not_here", missing.length)), h("ul", null, missing.map((one) => h("li", null, h("code", null, visible(app.both(one.what), 200)), ": ", visible(app.both(one.why), 300))))) : null,
       kinds.length ? h("details", { class: "more" }, h("summary", null, app.w("by_kind")), table({ title: app.w("by_kind"), head: [app.w("kind"), app.w("checked"), app.w("largest")], count: kinds.length,

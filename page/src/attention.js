@@ -81,7 +81,7 @@ export function headView(at, keys) {
     h("div", { class: "lines rove" }, shownQ.map((key) => h("div", { class: "line" }, h("span", { class: "what" }, app.w(labels[key], name)), vec(`${at}.${key}`, [head, t])))),
     formula(`softmax( q·Kᵀ ${columns[1]?.[1] ?? ""} ) · V`),
     weights || scores ? table({
-      title: app.w("head_table", name, head + 1), wide: true, count: keys.tokens.length, mark: (j) => !cross && j === t, name: `${at}-${head + 1}-${t}`,
+      title: app.w("head_table", name, head + 1), count: keys.tokens.length, mark: (j) => !cross && j === t, name: `${at}-${head + 1}-${t}`,
       head: [app.w("looks_at"), app.w("c_key"), ...columns.map(([, title]) => title), "e^(x−max)", "softmax", "", app.w("c_value")],
       row: (j) => [{ th: word(keys.tokens[j]) }, vec(k, [shared, j]), ...columns.map(([tensor]) => num(tensor, [head, t, j])), soft ? raise(j) : "·",
         h("span", { class: j === most ? "most" : null }, num(`${at}.weights`, [head, t, j])), meter(weights?.[j] ?? 0), vec(`${at}.v`, [shared, j])],

@@ -12,7 +12,9 @@ function stepper(key, label, size) {
 function chips() {
   const side = app.side;
   const { t } = app.state;
-  return h("div", { class: "chips rove", role: "group", "aria-label": app.w("choose_token") }, side.tokens.map((token, i) => h("button", { type: "button", class: "chip", "data-r": i, "data-key": `t${i}`, tabindex: i === t ? 0 : -1, "aria-pressed": String(i === t), onclick: () => app.set({ t: i }) }, word(token))));
+  const focus = app.trace.index.focus?.[app.state.s];
+  const few = focus && focus.length < side.tokens.length ? new Set(focus) : null;
+  return h("div", { class: "chips rove", role: "group", "aria-label": app.w("choose_token") }, side.tokens.map((token, i) => h("button", { type: "button", class: "chip" + (few && !few.has(i) ? " away" : ""), "data-r": i, "data-key": `t${i}`, tabindex: i === t ? 0 : -1, "aria-pressed": String(i === t), onclick: () => app.set({ t: i }) }, word(token))));
 }
 
 /** What the badge says, by the result so far. */

@@ -34,7 +34,7 @@ function residual(part, title) {
   const weights = after || before;
   const list = dims(app.config.d_model);
   return [h("h3", null, title), table({
-    title, count: list.length, head: [app.w("dim"), ...columns.map(([label]) => label), ...(weights ? [weights.op === "layernorm" ? "γ" : "w"] : []), ...(weights?.in[2] ? ["β"] : [])],
+    title, quiet: true, count: list.length, head: [app.w("dim"), ...columns.map(([label]) => label), ...(weights ? [weights.op === "layernorm" ? "γ" : "w"] : []), ...(weights?.in[2] ? ["β"] : [])],
     row: (i) => [{ th: String(list[i]) }, ...columns.map(([, name]) => num(name, [t, list[i]])), ...(weights ? [num(weights.in[1], [list[i]])] : []), ...(weights?.in[2] ? [num(weights.in[2], [list[i]])] : [])],
   }), norms.map((step) => [h("p", { class: "soft" }, app.w(step.out.endsWith(".in") ? "norm_of_in" : step.out.endsWith("after") ? "norm_of_sum" : "norm_of_change")), normFacts(step, t)])];
 }

@@ -72,7 +72,7 @@ export function vec(name, lead, columns) {
 export const field = (label, control) => h("label", { class: "field" }, h("span", null, label), control);
 export const button = (label, go, props) => h("button", { type: "button", class: "do", onclick: go, ...props }, label);
 export const p = (...text) => h("p", null, ...text);
-export const aside = (title, ...text) => h("aside", { class: "gap" }, h("strong", null, title), " ", ...text);
+export const aside = (title, ...text) => h("aside", { class: title === app.w("here") ? "gap here" : "gap" }, h("strong", null, title), " ", ...text);
 export const formula = (text) => h("p", { class: "formula" }, h("code", null, text));
 
 /** One stop of the Tab key for each table of numbers; the arrows go on from there. */

@@ -73,29 +73,29 @@ export function byPart(analysis) {
   const most = Math.max(...analysis.parts.map((_, k) => Math.abs(value(k) ?? 0)));
   const cell = (k) => (k < 0 ? "" : h("span", { class: "tint", css: tinted(value(k), most) }, num(analysis.contributions, [chosen, k])));
   const lone = analysis.parts.map((part, k) => [part, k]).filter(([part]) => part.layer === null || part.layer === undefined);
-  const kinds = [...new Set(analysis.parts.filter((part) => part.layer !== null && part.layer !== undefined && part.kind !== "head").map((part) => part.kind))];
+  const kinds = [...new Set(analysis.parts.filter((part) => part.layer !== null && part.layer !== undefined && !Number.isInteger(part.head)).map((part) => part.kind))];
+  const sorts = ["head", "cross_head"].filter((kind) => find(kind, 0, 0) >= 0);
   const heads = Array.from({ length: side.heads }, (_, i) => i);
   const before = analysis.ablation && app.trace.at(analysis.ablation.p, [chosen]);
-  const without = (layer, head) => {
-    const p = app.trace.at(analysis.ablation.without_head, [layer, head, chosen]);
-    return p === undefined ? "·" : h("span", { class: "tint", css: tinted(p - before, Math.max(before, 1 - before)) }, num(analysis.ablation.without_head, [layer, head, chosen]));
-  };
+  const gone = analysis.ablation ? [["head", analysis.ablation.without_head], ["cross_head", analysis.ablation.without_cross_head]].filter(([, name]) => app.trace.has(name)) : [];
+  const without = (name, index) => { const p = app.trace.at(name, index); return p === undefined ? "·" : h("span", { class: "tint", css: tinted(p - before, Math.max(before, 0.05)) }, num(name, index)); };
+  const headNames = (kind) => heads.map((i) => `${app.w(`part_${kind}`)} ${i + 1}`);
   const token = analysis.candidates[chosen];
   return [h("h3", null, app.w("who_pushed")), p(app.w("direct_note")),
     h("div", { class: "choices", role: "group", "aria-label": app.w("candidate") }, analysis.candidates.map((one, n) => button(word(one), () => app.set({ n }), { "aria-pressed": String(n === chosen), "data-key": `n${n}` }))),
-    table({ title: app.w("pushed_table", visible(token.token)), count: side.layers, head: [app.w("layer"), ...heads.map((i) => `${app.w("head")} ${i + 1}`), ...kinds.map((kind) => app.w(`part_${kind}`))],
-      row: (layer) => [{ th: String(layer + 1) }, ...heads.map((i) => cell(find("head", layer, i))), ...kinds.map((kind) => cell(find(kind, layer, null)))] }),
+    table({ title: app.w("pushed_table", visible(token.token)), count: side.layers, head: [app.w("layer"), ...sorts.flatMap(headNames), ...kinds.map((kind) => app.w(`part_${kind}`))],
+      row: (layer) => [{ th: String(layer + 1) }, ...sorts.flatMap((kind) => heads.map((i) => cell(find(kind, layer, i)))), ...kinds.map((kind) => cell(find(kind, layer, null)))] }),
     table({ title: app.w("other_parts"), count: lone.length + 1, head: [app.w("part"), app.w("contribution")],
       row: (i) => (i < lone.length ? [{ th: app.w(`part_${lone[i][0].kind}`) }, cell(lone[i][1])] : [{ th: h("b", null, app.w("sum_logit")) }, num(analysis.logits, [chosen])]) }),
-    analysis.ablation && app.trace.has(analysis.ablation.without_head) ? [h("p", { class: "facts rove" }, app.w("p_now"), " ", num(analysis.ablation.p, [chosen])),
-      table({ title: app.w("without_table", visible(token.token)), count: side.layers, head: [app.w("layer"), ...heads.map((i) => app.w("without_head", i + 1)), ...(app.trace.has(analysis.ablation.without_ffn) ? [app.w("without_ffn")] : [])],
-        row: (layer) => [{ th: String(layer + 1) }, ...heads.map((i) => without(layer, i)), ...(app.trace.has(analysis.ablation.without_ffn) ? [num(analysis.ablation.without_ffn, [layer, chosen])] : [])] }), p(app.w("not_explanation"))] : null];
+    gone.length ? [h("p", { class: "facts rove" }, app.w("p_now"), " ", num(analysis.ablation.p, [chosen])),
+      table({ title: app.w("without_table", visible(token.token)), count: side.layers, head: [app.w("layer"), ...gone.flatMap(([kind]) => headNames(kind)), ...(app.trace.has(analysis.ablation.without_ffn) ? [app.w("part_ffn")] : [])],
+        row: (layer) => [{ th: String(layer + 1) }, ...gone.flatMap(([, name]) => heads.map((i) => without(name, [layer, i, chosen]))), ...(app.trace.has(analysis.ablation.without_ffn) ? [without(analysis.ablation.without_ffn, [layer, chosen])] : [])] }), p(app.w("not_explanation"))] : null];
 }
 
 export function lens(analysis) {
   if (!analysis?.lens?.length) return null;
   const most = Math.max(...analysis.lens.map((one) => one.top.length));
-  return [h("h3", null, app.w("lens")), p(app.w("lens_note")), table({ title: app.w("lens"), count: analysis.lens.length, head: [app.w("layer"), ...Array.from({ length: most }, (_, i) => `#${i + 1}`)],
+  return [h("h3", null, app.w("lens")), p(app.w("lens_note")), table({ title: app.w("lens"), quiet: true, count: analysis.lens.length, head: [app.w("layer"), ...Array.from({ length: most }, (_, i) => `#${i + 1}`)],
     row: (i) => [{ th: String(analysis.lens[i].layer < 0 ? app.w("input_short") : analysis.lens[i].layer + 1) }, ...analysis.lens[i].top.map((one) => h("span", { class: "guess" }, word(one), " ", calc(one.p, () => ({ title: app.w("lens"), text: app.w("told_lens") }), percent(one.p, app.state.lang))))] })];
 }
 

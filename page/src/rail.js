@@ -14,7 +14,7 @@ export function nodesOf(s) {
   if (app.trace.has(`${s}.input`)) first.push({ ...norm, go: "inputs" });
   const inside = [pre && norm, { label: c.position === "rotary" ? "Q K V ↻" : "Q  K  V", go: "attention" }, { label: app.w("r_softmax"), go: "attention" }, { label: app.w("r_concat"), go: "joining" }, add("attention"),
     cross && pre && norm, cross && { label: app.w("r_cross"), go: "across", kind: "cross" }, cross && add("cross"), pre && norm, { label: c.num_experts ? app.w("experts") : "FFN", go: "ffn" }, add("ffn")].filter(Boolean);
-  const last = [c.norm_placement !== "post" && norm, { label: app.w("r_matrix"), go: "matrix", kind: "matrix" }].filter(Boolean);
+  const last = [c.norm_placement !== "post" && { ...norm, go: "matrix" }, { label: app.w("r_matrix"), go: "matrix", kind: "matrix" }].filter(Boolean);
   return { first, inside, last };
 }
 

@@ -24,7 +24,7 @@ function seedTable(one) {
   const all = one.printed.reduce((sum, row) => sum + row.length, 0);
   const good = right.reduce((sum, x) => sum + x, 0);
   return [h("h3", null, app.w(`seed_${one.key}`)), table({
-    title: app.w(`seed_${one.key}`), wide: true, count: one.rows.length, head: [app.w("position"), app.w("token"), "ID", app.w("c_token"), app.w("c_position"), ...(one.segment ? [app.w("c_segment")] : []), app.w("c_sum"), app.w("text_prints"), ""],
+    title: app.w(`seed_${one.key}`), count: one.rows.length, head: [app.w("position"), app.w("token"), "ID", app.w("c_token"), app.w("c_position"), ...(one.segment ? [app.w("c_segment")] : []), app.w("c_sum"), app.w("text_prints"), ""],
     row: (i) => {
       const row = one.rows[i];
       return [String(row.position), { th: word({ token: row.token }) }, String(row.id), rowVector(one.token, i), rowVector(one.position, i), ...(one.segment ? [rowVector(one.segment, i)] : []), rowVector(one.sum, i, one.printed[i]), h("span", { class: "v soft" }, `[${one.printed[i].join(", ")}]`), h("b", { class: right[i] === one.printed[i].length ? "fine" : "wrong" }, right[i] === one.printed[i].length ? "✓" : "✗")];

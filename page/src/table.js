@@ -15,20 +15,20 @@ export function visibleRows(top, height, count, size = HEIGHT, spare = 8) {
 const sideOf = (cell) => (cell?.th || cell?.matches?.(".v, bdi, .guess, code") || (typeof cell === "string" && !/^[-+\d\s.,%–·]*$/.test(cell)) ? null : "r");
 
 /** head: texts or nodes; row(i): cells, each a text or node; a cell {th: node} is the row's name. */
-export function table({ title, head, count, row, mark, name, wide, foot }) {
+export function table({ title, head, count, row, mark, name, quiet }) {
   const sides = count ? row(0).map(sideOf) : [];
   const columns = head.map((cell, n) => h("th", { scope: "col", class: sides[n] }, cell));
   const body = h("tbody");
   const long = count > SMALL;
   const grid = h("table", { class: "rove" + (long ? " long" : ""), "aria-rowcount": long ? count + 1 : undefined },
-    h("caption", null, title), h("thead", null, h("tr", null, columns)), body, foot && h("tfoot", null, h("tr", null, foot.map((cell) => h("td", null, cell)))));
+    h("caption", quiet ? { class: "hidden" } : null, title), h("thead", null, h("tr", null, columns)), body);
   const scroll = h("div", { class: "scroll" + (long ? " tall" : ""), tabindex: 0, role: "region", "aria-label": title }, grid);
   const line = (i) => h("tr", { class: mark?.(i) ? "on" : null, "aria-rowindex": long ? i + 2 : undefined, "data-row": i },
     row(i).map((cell, n) => (cell?.th ? h("th", { scope: "row" }, cell.th) : h("td", { class: sides[n] }, cell))));
   if (long) virtual(scroll, grid, body, count, line, head.length);
   else body.append(...Array.from({ length: count }, (_, i) => line(i)));
   const all = () => Array.from({ length: count }, (_, i) => row(i).map((cell) => exact(cell?.th ?? cell)));
-  return h("div", { class: "tablebox" + (wide ? " wide" : "") }, scroll, downloads(name || title, head.map(exact), all));
+  return h("div", { class: "tablebox" }, scroll, downloads(name || title, head.map(exact), all));
 }
 
 function virtual(scroll, grid, body, count, line, width) {
