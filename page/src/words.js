@@ -97,10 +97,10 @@ export const WORDS = {
   dims_shown: ["wymiary {0}–{1} z {2}", "dimensions {0}–{1} of {2}"],
   at_once: ["naraz", "at once"],
   position: ["Pozycja", "Position"],
-  token: ["Token", "Token "],
+  token: ["Token", "Token"],
   piece: ["Zapis w słowniku", "Vocabulary entry"],
   characters: ["Znaki", "Characters"],
-  segment: ["Segment", "Segment "],
+  segment: ["Segment", "Segment"],
   remark: ["Uwagi", "Remarks"],
   special: ["specjalny", "special"],
   unknown: ["nieznany", "unknown"],
@@ -176,7 +176,7 @@ export const WORDS = {
   q_norm: ["q po normalizacji", "q after its norm"],
   q_turned: ["q po obrocie", "q after the turn"],
   c_key: ["Klucz (Key)", "Key"],
-  c_value: ["Wartość (Value)", "Value "],
+  c_value: ["Wartość (Value)", "Value"],
   c_bias: ["odległość", "distance"],
   c_capped: ["ograniczone", "capped"],
   c_masked: ["maska", "mask"],
@@ -205,7 +205,7 @@ export const WORDS = {
   tag_first: ["pierwszy", "first"],
   tag_self: ["siebie", "itself"],
   tag_uniform: ["równo", "uniform"],
-  tag_separator: ["separator", "separator "],
+  tag_separator: ["separator", "separator"],
   // 6 joining
   joining_lead: ["Wyjścia {0} głowic, po {1} liczb, stają obok siebie w jednym wektorze długości {2}; mnoży się go przez macierz wag W0 (Output Projection).", "The outputs of {0} heads, {1} numbers each, stand side by side in one vector of length {2}; it is multiplied by the weight matrix W0 (output projection)."],
   out_of_head: ["Głowica {0} · «{1}»", "Head {0} · «{1}»"],
@@ -227,7 +227,7 @@ export const WORDS = {
   after_cross: ["Po uwadze krzyżowej", "After cross-attention"],
   after_ffn: ["Po sieci FFN", "After the feed-forward network"],
   norm_before: ["norm(x), wejście podbloku", "norm(x), the sublayer's input"],
-  norm_after: ["norm(x + Δ)", "norm(x + Δ) "],
+  norm_after: ["norm(x + Δ)", "norm(x + Δ)"],
   change: ["Δ przed normą", "Δ before its norm"],
   norm_of_in: ["Normalizacja wejścia podbloku:", "Norm of the sublayer's input:"],
   norm_of_sum: ["Normalizacja sumy:", "Norm of the sum:"],
@@ -239,12 +239,12 @@ export const WORDS = {
   here_gated: ["Sieć jest bramkowana: jedna macierz (gate) decyduje, ile z drugiej (up) przejdzie. Ma więc trzy macierze, nie dwie.", "The network is gated: one matrix (gate) decides how much of another (up) passes. So it has three matrices, not two."],
   here_experts: ["Zamiast jednej sieci jest ich kilka; router wybiera kilka z nich dla każdego tokenu. Ich kroki sprawdziło polecenie, pisząc plik.", "There are several networks; a router chooses a few for each token. Their steps were checked by the command as it wrote the file."],
   neurons: ["Najsilniejsze neurony dla «{0}»", "Strongest neurons for «{0}»"],
-  neuron: ["Neuron", "Neuron "],
+  neuron: ["Neuron", "Neuron"],
   idle: ["{0} z {1} neuronów prawie milczy (|x| < 0.001).", "{0} of {1} neurons are all but silent (|x| < 0.001)."],
   ffn_out: ["wyjście FFN", "FFN output"],
   experts: ["Eksperci", "Experts"],
   expert: ["Ekspert", "Expert"],
-  router: ["router", "router "],
+  router: ["router", "router"],
   // 9 matrix
   matrix_lead: ["Po ostatniej warstwie każdy token ma jeden wektor, zależny od całego zdania. Razem tworzą macierz {0} × {1}.", "After the last layer each token has one vector that depends on the whole sentence. Together they form a matrix of {0} × {1}."],
   c_context: ["Wektor kontekstualizacji", "Contextual vector"],
@@ -279,7 +279,7 @@ export const WORDS = {
   part_cross_head: ["krzyżowa", "cross"],
   part_norm_bias: ["wyraz wolny normalizacji", "bias of the norm"],
   part_attn_bias: ["wyraz wolny uwagi", "bias of attention"],
-  part_ffn: ["FFN", "FFN "],
+  part_ffn: ["FFN", "FFN"],
   part_head_bias: ["wyraz wolny głowicy", "bias of the head"],
   part_rest: ["reszta", "rest"],
   sum_logit: ["Suma = logit", "Sum = logit"],
@@ -385,7 +385,7 @@ export const WORDS = {
   gap_norm_short: ["BERT normalizuje sumę trzech wektorów.", "BERT normalises the sum of the three vectors."],
   // 12 export
   export_lead: ["Każdą tabelę i obraz można pobrać obok nich. Tu są wszystkie tensory tego pliku: {0}.", "Each table and picture can be saved beside it. Here are all tensors of this file: {0}."],
-  tensor: ["Tensor", "Tensor "],
+  tensor: ["Tensor", "Tensor"],
   print: ["Drukuj", "Print"],
   glossary: ["Słowniczek", "Glossary"],
   g_token: ["Token, słownik tokenów | Jednostka tekstu ze stałym identyfikatorem; słownik to wszystkie tokeny.", "Token, vocabulary | A unit of text with a fixed identifier; the vocabulary is all of them."],
@@ -411,4 +411,4 @@ export const WORDS = {
 };
 
 /** Keys whose two texts may be the same: terms of the trade. */
-export const SAME = [];
+export const SAME = ["token", "segment", "tag_separator", "norm_after", "neuron", "router", "part_ffn", "tensor"];
