@@ -23,7 +23,12 @@ def gelu(x: Numbers) -> Numbers:
     return x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
 
 
-ELEMENTWISE = {"gelu": gelu, "silu": lambda x: x / (1 + np.exp(-x)), "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
+ELEMENTWISE = {
+    "gelu": gelu,
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "relu": lambda x: np.maximum(x, 0),
+    "tanh": np.tanh,
+}
 
 
 def softmax(x: Numbers) -> Numbers:
@@ -117,7 +122,9 @@ class Record:
         joined = self.step("concat", f"{at}.joined", [context], flat, "query out")
         return self.linear(f"{at}.out", joined, f"{weight}.output", style["d_model"], bias=bias)
 
-    def block(self, side: str, layer: int, x: str, style: dict[str, Any], visible: str | None, memory: str | None) -> str:
+    def block(
+        self, side: str, layer: int, x: str, style: dict[str, Any], visible: str | None, memory: str | None
+    ) -> str:
         """One layer, with the norm where the style has it."""
         norm, pre, weight = style["norm"], style["pre"], f"{'encoder' if side == 'enc' else 'decoder'}.blocks.{layer}"
 
@@ -259,7 +266,9 @@ def index(record: Record, topology: str, sides: dict[str, Any], style: dict[str,
     }  # fmt: skip
 
 
-def pack(record: Record, made: dict[str, Any], keep: dict[str, list[Any]] | None = None) -> tuple[dict[str, Any], bytes]:
+def pack(
+    record: Record, made: dict[str, Any], keep: dict[str, list[Any]] | None = None
+) -> tuple[dict[str, Any], bytes]:
     """The index with its list of tensors, and the bytes; `keep` cuts the axes of the tensors it names."""
     entries, blob = {}, bytearray()
     for name, value in record.tensors.items():
@@ -283,7 +292,9 @@ def encoder(tokens: list[str] | None = None, layers: int = 2, **changes: Any) ->
     record.head("mlm", hidden, style)
     record.part = "nsp"
     first = record.step("pick", "nsp.first", [hidden], record[hidden][0], "d_model", row=0)
-    pooled = record.apply("tanh", "nsp.pooled", record.linear("nsp.pooler", first, "next.pooler", style["d_model"]), "out")
+    pooled = record.apply(
+        "tanh", "nsp.pooled", record.linear("nsp.pooler", first, "next.pooler", style["d_model"]), "out"
+    )
     verdict = record.linear("nsp.logits", pooled, "next.verdict", 2)
     p = record.step("softmax", "nsp.p", [verdict], softmax(record[verdict]), "out")
     for step in record.steps[-4:]:

@@ -171,7 +171,8 @@ export const heads = {
     return [p(app.w("heads_lead")), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": app.w("s_heads") }, grid), tags ? p(app.w("tags_note")) : null];
   },
   update(root) {
-    for (const one of root.querySelectorAll(".thumb")) one.setAttribute("aria-current", String(one.dataset.r === `${app.state.l},${app.state.h}`));
+    root.querySelector('[aria-current="true"]')?.removeAttribute("aria-current");
+    root.querySelector(`[data-r="${app.state.l},${app.state.h}"]`)?.setAttribute("aria-current", "true");
   },
 };
 

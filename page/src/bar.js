@@ -4,9 +4,9 @@ import { h, button, word, visible } from "./dom.js";
 
 function stepper(key, label, size) {
   const value = app.state[key];
-  const go = (next) => app.set({ [key]: (next + size) % size });
-  return h("div", { class: "stepper", role: "group", "aria-label": label }, h("span", null, label), button("◀", () => go(value - 1), { "aria-label": `${label}: ${app.w("one_back")}`, "data-key": `${key}-`, class: "do icon" }),
-    h("output", null, `${value + 1}/${size}`), button("▶", () => go(value + 1), { "aria-label": `${label}: ${app.w("one_on")}`, "data-key": `${key}+`, class: "do icon" }));
+  const go = (step) => app.set({ [key]: (app.state[key] + step + size) % size });
+  return h("div", { class: "stepper", role: "group", "aria-label": label }, h("span", null, label), button("◀", () => go(-1), { "aria-label": `${label}: ${app.w("one_back")}`, "data-key": `${key}-`, class: "do icon" }),
+    h("output", { "data-of": key }, `${value + 1}/${size}`), button("▶", () => go(1), { "aria-label": `${label}: ${app.w("one_on")}`, "data-key": `${key}+`, class: "do icon" }));
 }
 
 function chips() {
@@ -15,6 +15,20 @@ function chips() {
   const focus = app.trace.index.focus?.[app.state.s];
   const few = focus && focus.length < side.tokens.length ? new Set(focus) : null;
   return h("div", { class: "chips rove", role: "group", "aria-label": app.w("choose_token") }, side.tokens.map((token, i) => h("button", { type: "button", class: "chip" + (few && !few.has(i) ? " away" : ""), "data-r": i, "data-key": `t${i}`, tabindex: i === t ? 0 : -1, "aria-pressed": String(i === t), onclick: () => app.set({ t: i }) }, word(token))));
+}
+
+/** The bar after a change of token, layer or head; a chosen token that is out of sight is scrolled to. */
+export function refresh(top, moved) {
+  for (const out of top.querySelectorAll("[data-of]")) out.textContent = `${app.state[out.dataset.of] + 1}/${app.side[{ l: "layers", h: "heads" }[out.dataset.of]]}`;
+  const chips = top.querySelector(".chips");
+  const before = chips.querySelector('[aria-pressed="true"]');
+  const on = chips.children[app.state.t];
+  if (before === on && !moved) return;
+  before.setAttribute("aria-pressed", "false");
+  before.setAttribute("tabindex", "-1");
+  on.setAttribute("aria-pressed", "true");
+  on.setAttribute("tabindex", "0");
+  if (on.offsetLeft < chips.scrollLeft || on.offsetLeft + on.offsetWidth > chips.scrollLeft + chips.clientWidth) chips.scrollLeft = on.offsetLeft - chips.clientWidth / 2;
 }
 
 /** What the badge says, by the result so far. */

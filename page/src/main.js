@@ -7,7 +7,7 @@ import { verify } from "./verify.js";
 import { equationPanel, closeForGood } from "./equation.js";
 import { forgetColours } from "./picture.js";
 import { rail, light } from "./rail.js";
-import { bar, showBadge } from "./bar.js";
+import { bar, refresh, showBadge } from "./bar.js";
 import { about, tokens } from "./about.js";
 import { inputs, layers } from "./inputs.js";
 import { attention, heads, joining } from "./attention.js";
@@ -58,26 +58,23 @@ function fill() {
 
 function drawBar() {
   const key = page.top.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  const chip = page.top.querySelector(".chips");
-  const scrolled = chip?.scrollLeft ?? 0;
   page.top.replaceChildren(...bar(page.badge).filter(Boolean));
-  const chips = page.top.querySelector(".chips");
-  chips.scrollLeft = scrolled;
-  const on = chips.querySelector('[aria-pressed="true"]');
-  if (on && (on.offsetLeft < chips.scrollLeft || on.offsetLeft + on.offsetWidth > chips.scrollLeft + chips.clientWidth)) chips.scrollLeft = on.offsetLeft - chips.clientWidth / 2;
+  if (app.state.t) refresh(page.top, true);
   if (key) page.top.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 
 function changed(keys) {
   if (keys.includes("lang") || keys.includes("theme")) return drawAll();
-  if (keys.some((key) => ["t", "l", "h", "s"].includes(key))) drawBar();
+  const close = new Set(page.shown.filter(near)); // asked before anything is changed: one layout, not one for each
+  if (keys.includes("s")) drawBar();
+  else refresh(page.top);
   if (keys.includes("s")) light(page.rail, page.here);
   for (const section of page.shown) {
     const { part } = section;
     if (part.deps.some((key) => keys.includes(key))) section.stale = true;
     else if (part.touch?.some((key) => keys.includes(key))) part.update(section.body);
   }
-  for (const section of page.shown) if (section.stale && near(section)) build(section);
+  for (const section of close) if (section.stale) build(section);
   app.say(`${app.w("layer")} ${app.state.l + 1}, ${app.w("head")} ${app.state.h + 1}, ${app.w("token")} ${app.state.t}`);
   setTimeout(fill, 120);
 }
