@@ -4,7 +4,7 @@ import { h, p, word, visible, calc, num, aside, tokenText } from "./dom.js";
 import { table } from "./table.js";
 import { count, digits } from "./number.js";
 
-const big = (value, label, note) => h("div", null, h("dd", { class: "value" }, value), h("dt", null, label), note && h("dd", { class: "soft" }, note));
+const big = (value, label, note) => h("div", { class: "rove" }, h("dd", { class: "value" }, value), h("dt", null, label), note && h("dd", { class: "soft" }, note));
 
 export const about = {
   id: "model", title: "s_model", deps: [],
@@ -20,7 +20,7 @@ export const about = {
       big(layers, app.w("layers")), big(c.num_heads, app.w("heads"), kv), big(c.d_model, "d_model"),
       big(count(facts.parameters, lang), app.w("parameters")), big(count(facts.tokenizer.size, lang), app.w("vocabulary"), facts.tokenizer.kind),
       facts.training?.steps != null && big(count(facts.training.steps, lang), app.w("steps")),
-      loss != null && big(digits(loss), app.w("held_out"), `e^${digits(loss)} = ${digits(Math.exp(loss))}`));
+      loss != null && big(calc(loss, () => ({ title: app.w("held_out"), text: app.w("told_loss") })), app.w("held_out"), ["e^loss = ", calc(Math.exp(loss), () => ({ title: "e^loss", formula: "e^loss", pairs: [["loss", loss]] }))]));
     const exact = h("p", { class: "exact" }, app.w("exact", facts.dtype, facts.device), " ", h("b", null, String(facts.exact.largest_logit_difference)), ".");
     const config = Object.entries(c).filter(([, value]) => value !== null);
     const kinds = written.by_kind || [];

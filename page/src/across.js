@@ -10,7 +10,7 @@ export const across = {
   when: () => app.trace.has("dec.0.cross.weights") || !!(app.trace.sides.enc && app.trace.sides.dec),
   build() {
     const { enc, dec } = app.trace.sides;
-    if (app.state.s !== "dec") return [p(app.w("across_lead")), columns(), button(app.w("go_decoder"), () => app.set({ s: "dec", t: 0 }))];
+    if (app.state.s !== "dec") return [p(app.w("across_lead")), columns(), button(app.w("go_decoder"), () => app.set({ s: "dec", t: undefined }))];
     const at = `dec.${Math.min(app.state.l, dec.layers - 1)}.cross`;
     return [p(app.w("across_lead")), columns(), formula("q = Wq · x_dec,   k, v = Wk, Wv · H_enc"), dimTools(dec.d_head), headView(at, enc), average(at), aside(app.w("gap"), app.w("gap_decoder")), aside(app.w("here"), app.w("here_teacher"))];
   },

@@ -87,7 +87,7 @@ export function headView(at, keys) {
         h("span", { class: j === most ? "most" : null }, num(`${at}.weights`, [head, t, j])), meter(weights?.[j] ?? 0), vec(`${at}.v`, [shared, j])],
     }) : p(app.w("row_missing")),
     h("div", { class: "lines rove result" }, h("div", { class: "line" }, h("span", { class: "what" }, app.w("head_out", head + 1, name)), vec(`${at}.context`, [head, t]))),
-    weights ? p(app.w("sum_line", digits(weights.reduce((sum, x) => sum + x, 0)))) : null,
+    weights ? h("p", { class: "facts" }, app.w("sum_line"), " ", calc(weights.reduce((sum, x) => sum + x, 0), () => ({ title: "Σ α", formula: "Σⱼ αⱼ", token: keys, rows: Array.from(weights, (value, j) => ({ label: j, factors: [{ name: `${at}.weights`, index: [head, t, j], value }] })) }))) : null,
     arcs(side, keys, t, weights, cross),
     attentionHeat(at, head, side, keys, s === at.slice(0, 3) || !cross ? t : -1)];
 }

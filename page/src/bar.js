@@ -48,7 +48,7 @@ export function bar(badge) {
   const sides = Object.keys(app.trace.sides);
   const other = app.state.lang === "pl" ? "en" : "pl";
   const dark = app.state.theme ? app.state.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  const which = sides.length > 1 && h("div", { class: "choices", role: "group", "aria-label": app.w("which_side") }, sides.map((s) => button(app.w(s === "enc" ? "encoder" : "decoder"), () => app.set({ s, t: 0 }), { "aria-pressed": String(s === app.state.s), "data-key": `s-${s}` })));
+  const which = sides.length > 1 && h("div", { class: "choices", role: "group", "aria-label": app.w("which_side") }, sides.map((s) => button(app.w(s === "enc" ? "encoder" : "decoder"), () => app.set({ s, t: undefined }), { "aria-pressed": String(s === app.state.s), "data-key": `s-${s}` })));
   return [h("div", { class: "row" }, h("strong", { class: "brand" }, "osnowa"), h("span", { class: "about" }, h("bdi", null, visible(app.trace.index.facts.folder, 40))), badge,
     h("div", { class: "right" }, button(app.w("map"), (event) => { const open = document.documentElement.classList.toggle("open-rail"); event.target.setAttribute("aria-expanded", String(open)); }, { class: "do mapbutton", "aria-expanded": "false", "data-key": "map" }),
       button(other.toUpperCase(), () => app.set({ lang: other }), { "aria-label": app.w("other_language"), lang: other, "data-key": "lang" }), button(dark ? "☀" : "☾", () => app.set({ theme: dark ? "light" : "dark" }), { "aria-label": app.w(dark ? "to_light" : "to_dark"), "data-key": "theme", class: "do icon" }))),

@@ -69,7 +69,7 @@ export const ffn = {
     const input = app.trace.first(`${at}.in`, `${app.at}.cross.after`, `${app.at}.cross.sum`, `${app.at}.attn.after`, `${app.at}.attn.sum`);
     return [p(app.w("ffn_lead")), formula(gated ? `down( ${c.activation}(gate(x)) ⊙ up(x) )` : `down( ${c.activation}( up(x) ) )`), p(app.w("ffn_sizes", c.d_model, row.length, c.d_model)),
       gated ? aside(app.w("here"), app.w("here_gated")) : null,
-      table({ title: app.w("neurons", tokenName(app.side, t)), count: Math.min(top.length, 24), head: [app.w("neuron"), ...columns.map(([label]) => label), ""],
+      table({ title: app.w("neurons", tokenName(app.side, t)), count: Math.min(top.length, 12), head: [app.w("neuron"), ...columns.map(([label]) => label), ""],
         row: (i) => [{ th: String(top[i]) }, ...columns.map(([, name]) => num(name, [t, top[i]])), meter(Math.abs(row[top[i]]) / most, row[top[i]] < 0 ? "neg" : "")] }),
       p(app.w("idle", idle, row.length)), dimTools(c.d_model),
       h("div", { class: "lines rove result" }, [["x", input], [app.w("ffn_out"), `${at}.down`]].map(([label, name]) => h("div", { class: "line" }, h("span", { class: "what" }, label), vec(name, [t])))),

@@ -25,6 +25,7 @@ export function fitted(state, index) {
   const within = (value, count, usual = 0) => (Number.isInteger(value) ? Math.min(Math.max(value, 0), Math.max(count - 1, 0)) : usual);
   const lang = ["pl", "en"].includes(state.lang) ? state.lang : index.lang === "en" ? "en" : "pl";
   const theme = ["light", "dark"].includes(state.theme) ? state.theme : undefined;
-  const usual = index.focus?.[s]?.[0] ?? 0;
+  const asked = s === "enc" ? index.answers?.masks?.[0] : index.answers?.next;
+  const usual = asked?.place ?? index.focus?.[s]?.[0] ?? 0;
   return { ...state, s, lang, theme, t: within(state.t, side.tokens.length, usual), l: within(state.l, side.layers), h: within(state.h, side.heads) };
 }

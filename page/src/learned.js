@@ -51,17 +51,18 @@ function plane({ steps, probes }, at, chosen) {
   const points = steps.map((_, n) => spot(n, chosen));
   const svg = h("svg", { class: "plane", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": app.w("plane_label", visible(probes.tokens[chosen].token)) });
   if (cloud && cloud.dtype === "f32") for (let i = 0; i < cloud.shape[1]; i += Math.ceil(cloud.shape[1] / 1500)) svg.append(h("circle", { class: "faint", cx: x(cloud.at([at, i, 0])).toFixed(1), cy: y(cloud.at([at, i, 1])).toFixed(1), r: 1.2 }));
-  probes.tokens.slice(0, 60).forEach((token, probe) => {
+  const beside = (cx, most) => (cx > width - 12 * most ? { x: cx - 8, "text-anchor": "end" } : { x: cx + 8 });
+  probes.tokens.forEach((token, probe) => {
     const [cx, cy] = spot(at, probe);
-    svg.append(h("circle", { class: probe === chosen ? "chosen" : "other", cx, cy, r: probe === chosen ? 5 : 2.5 }));
-    if (probe !== chosen && probe < 40) svg.append(h("text", { class: "soft", x: cx + 5, y: cy + 4 }, visible(token.token, 14)));
+    svg.append(h("circle", { class: probe === chosen ? "chosen" : "other", cx, cy, r: probe === chosen ? 5 : probe < 24 ? 2.5 : 1.5 }));
+    if (probe !== chosen && probe < 24) svg.append(h("text", { ...beside(cx, 8), y: cy + 4 }, visible(token.token, 14)));
   });
   svg.append(h("path", { class: "way", d: points.map(([a, b], i) => `${i ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`).join("") }));
   points.forEach(([cx, cy], n) => {
     svg.append(h("circle", { class: "stop" + (n === at ? " on" : ""), cx, cy, r: n === at ? 4.5 : 2.5 }));
-    if (n === 0 || n === at || n === points.length - 1) svg.append(h("text", { class: "on", x: cx + 7, y: cy - 7 }, String(steps[n])));
+    if (n === 0 || n === at || n === points.length - 1) svg.append(h("text", { class: "on", ...beside(cx, 4), y: cy - 7 }, String(steps[n])));
   });
-  svg.append(h("text", { class: "on big", x: points[at][0] + 8, y: points[at][1] + 16 }, visible(probes.tokens[chosen].token, 20)));
+  svg.append(h("text", { class: "on big", ...beside(points[at][0], 9), y: points[at][1] + 17 }, visible(probes.tokens[chosen].token, 20)));
   return h("figure", null, svg, h("figcaption", null, app.w("plane_caption", percent(probes.explained[0], app.state.lang), percent(probes.explained[1], app.state.lang))));
 }
 

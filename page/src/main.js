@@ -18,7 +18,7 @@ import { learned, training } from "./learned.js";
 import { seed } from "./seed.js";
 import { closing } from "./closing.js";
 
-const ALL = [about, tokens, inputs, layers, attention, heads, joining, addNorm, ffn, matrix, mlm, nsp, next, across, training, learned, seed, closing];
+const ALL = [about, seed, tokens, inputs, layers, attention, heads, joining, addNorm, ffn, matrix, mlm, nsp, next, across, training, learned, closing];
 const page = { shown: [], top: null, rail: null, main: null, badge: null, result: null };
 
 const tick = () => new Promise((resolve) => { const channel = new MessageChannel(); channel.port1.onmessage = () => { channel.port1.close(); resolve(); }; channel.port2.postMessage(0); });
@@ -29,7 +29,11 @@ function build(section) {
   const active = body.contains(document.activeElement) ? document.activeElement : null;
   const key = active?.dataset.key;
   const number = active?.dataset.n && [active.dataset.n, active.dataset.i];
-  const made = part.build(body);
+  let made;
+  try { made = part.build(body); } catch (error) { // one broken section leaves the others whole
+    console.error(error);
+    made = h("p", { class: "failed", role: "alert" }, String(error));
+  }
   body.replaceChildren(...[made].flat(9).filter((node) => node !== null && node !== undefined && node !== false && node !== ""));
   settle(body);
   part.update?.(body);
@@ -149,7 +153,7 @@ async function start() {
     if (!link) return;
     event.preventDefault();
     document.documentElement.classList.remove("open-rail");
-    if (link.dataset.side && link.dataset.side !== app.state.s) app.set({ s: link.dataset.side, t: 0 });
+    if (link.dataset.side && link.dataset.side !== app.state.s) app.set({ s: link.dataset.side, t: undefined });
     go(link.dataset.go);
   });
   addEventListener("hashchange", () => { app.set(readHash(location.hash)); if (app.state.at) go(app.state.at); });

@@ -86,7 +86,7 @@ export function byPart(analysis) {
     table({ title: app.w("pushed_table", visible(token.token)), count: side.layers, head: [app.w("layer"), ...sorts.flatMap(headNames), ...kinds.map((kind) => app.w(`part_${kind}`))],
       row: (layer) => [{ th: String(layer + 1) }, ...sorts.flatMap((kind) => heads.map((i) => cell(find(kind, layer, i)))), ...kinds.map((kind) => cell(find(kind, layer, null)))] }),
     table({ title: app.w("other_parts"), count: lone.length + 1, head: [app.w("part"), app.w("contribution")],
-      row: (i) => (i < lone.length ? [{ th: app.w(`part_${lone[i][0].kind}`) }, cell(lone[i][1])] : [{ th: h("b", null, app.w("sum_logit")) }, num(analysis.logits, [chosen])]) }),
+      row: (i) => (i < lone.length ? [{ th: app.w(lone[i][0].name ? `c_${lone[i][0].name}` : `part_${lone[i][0].kind}`) }, cell(lone[i][1])] : [{ th: h("b", null, app.w("sum_logit")) }, num(analysis.logits, [chosen])]) }),
     gone.length ? [h("p", { class: "facts rove" }, app.w("p_now"), " ", num(analysis.ablation.p, [chosen])),
       table({ title: app.w("without_table", visible(token.token)), count: side.layers, head: [app.w("layer"), ...gone.flatMap(([kind]) => headNames(kind)), ...(app.trace.has(analysis.ablation.without_ffn) ? [app.w("part_ffn")] : [])],
         row: (layer) => [{ th: String(layer + 1) }, ...gone.flatMap(([, name]) => heads.map((i) => without(name, [layer, i, chosen]))), ...(app.trace.has(analysis.ablation.without_ffn) ? [without(analysis.ablation.without_ffn, [layer, chosen])] : [])] }), p(app.w("not_explanation"))] : null];
@@ -115,7 +115,7 @@ export const mlm = {
     return [p(app.w("mlm_lead")),
       h("div", { class: "choices", role: "group", "aria-label": app.w("which_place") }, places.map((i) => button([String(i), " ", word(side.tokens[i])], () => app.set({ m: i }), { "aria-pressed": String(i === place), "data-key": `m${i}` }))),
       dimTools(app.config.d_model), headLines("mlm", place, name, "enc.hidden"), formula("logits = h · Eᵀ + b,   p = softmax(logits)"),
-      list ? [h("p", { class: "answer" }, app.w("answer_is"), " ", word(list[0]), " ", h("span", { class: "soft" }, percent(list[0].p, app.state.lang))), topTable("mlm", place, list, app.w("top_table", list.length, name))] : p(app.w("row_missing")),
+      list ? [h("p", { class: "answer" }, app.w("answer_is"), " ", word(list[0]), " ", num("mlm.p", [place, list[0].id], percent(list[0].p, app.state.lang))), topTable("mlm", place, list, app.w("top_table", list.length, name))] : p(app.w("row_missing")),
       truth ? p(app.w("truth_line", visible(truth.token ?? truth), digits(-Math.log(truth.p)))) : null,
       !analysis || analysis.side !== "enc" || analysis.place === place ? byPart(analysis) : null, analysis?.place === place ? lens(analysis) : null,
       aside(app.w("gap"), app.w("gap_softmax")), aside(app.w("gap"), app.w("gap_mlm_head")), draw()];

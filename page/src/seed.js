@@ -24,7 +24,7 @@ function seedTable(one) {
   const all = one.printed.reduce((sum, row) => sum + row.length, 0);
   const good = right.reduce((sum, x) => sum + x, 0);
   return [h("h3", null, app.w(`seed_${one.key}`)), table({
-    title: app.w(`seed_${one.key}`), count: one.rows.length, head: [app.w("position"), app.w("token"), "ID", app.w("c_token"), app.w("c_position"), ...(one.segment ? [app.w("c_segment")] : []), app.w("c_sum"), app.w("text_prints"), ""],
+    title: app.w(`seed_${one.key}`), quiet: true, count: one.rows.length, head: [app.w("position"), app.w("token"), "ID", app.w("c_token"), app.w("c_position"), ...(one.segment ? [app.w("c_segment")] : []), app.w("c_sum"), app.w("text_prints"), ""],
     row: (i) => {
       const row = one.rows[i];
       return [String(row.position), { th: word({ token: row.token }) }, String(row.id), rowVector(one.token, i), rowVector(one.position, i), ...(one.segment ? [rowVector(one.segment, i)] : []), rowVector(one.sum, i, one.printed[i]), h("span", { class: "v soft" }, `[${one.printed[i].join(", ")}]`), h("b", { class: right[i] === one.printed[i].length ? "fine" : "wrong" }, right[i] === one.printed[i].length ? "✓" : "✗")];
@@ -40,9 +40,9 @@ export const seed = {
     const { top, sum } = softmaxOf(softmax.logits);
     const plain = softmax.logits.reduce((total, x) => total + Math.exp(x), 0);
     return [p(app.w("seed_lead")), tables.map(seedTable),
-      h("h3", null, app.w("seed_division")), formula(`d_k = d_v = d_model / h = ${division.d_model} / ${division.heads} = ${division.d_head}`),
+      h("h3", null, app.w("seed_division")), formula(`d_k = d_v = d_model / h = ${division.d_model} / ${division.heads} = ${division.d_head}`), division.why ? p(app.both(division.why)) : null,
       h("h3", null, app.w("seed_softmax")), table({
-        title: app.w("seed_softmax"), count: softmax.logits.length, head: [app.w("token"), "logit", "e^x", app.w("right_p"), app.w("text_says"), ""],
+        title: app.w("seed_softmax"), quiet: true, count: softmax.logits.length, head: [app.w("token"), "logit", "e^x", app.w("right_p"), app.w("text_says"), ""],
         row: (i) => {
           const value = app.trace.at(softmax.p, [i]) ?? Math.exp(softmax.logits[i] - top) / sum;
           return [{ th: word({ token: softmax.labels[i] }) }, calc(softmax.logits[i], () => ({ title: "logit", text: app.w("told_text") }), String(softmax.logits[i])), calc(Math.exp(softmax.logits[i]), () => ({ title: "e^x", formula: "e^x", pairs: [["x", softmax.logits[i]]] })),
@@ -50,6 +50,6 @@ export const seed = {
         },
       }), h("p", { class: "facts rove" }, "Σ e^x = ", calc(plain, () => ({ title: "Σ e^x", formula: "Σ e^x", pairs: softmax.logits.map((x, i) => [softmax.labels[i], Math.exp(x)]) })), ` · ${app.w("text_sum")} ${digits(softmax.text_says.reduce((total, x) => total + Number(x), 0))}`),
       aside(app.w("why"), softmax.why && typeof softmax.why === "object" ? app.both(softmax.why) : app.w("why_softmax")),
-      (remarks || []).map((one) => aside(app.w("gap"), one.pl ? app.both(one) : app.w(`gap_${one.key}`)))];
+      (remarks || []).map((one) => aside(app.w("note"), app.both(one)))];
   },
 };

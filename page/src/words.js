@@ -116,6 +116,7 @@ export const WORDS = {
   gap: ["Czego tekst nie mówi.", "What the text leaves out."],
   here: ["W tym modelu.", "In this model."],
   why: ["Dlaczego?", "Why?"],
+  note: ["Uwaga.", "Note."],
   row_missing: ["Kroków tego tokenu nie ma w pliku; sprawdziło je polecenie, pisząc plik.", "The steps of this token are not in the file; the command checked them as it wrote it."],
   // 0 model
   model_lead: ["Model {0} przeczytał zdanie. Niżej stoi każda liczba, która przy tym powstała; naciśnij dowolną, a zobaczysz, z czego wynika.", "The model {0} has read the sentence. Below stands every number that came up; press any of them to see what made it."],
@@ -183,7 +184,7 @@ export const WORDS = {
   looks_at: ["Patrzy na", "Looks at"],
   head_table: ["Na co patrzy «{0}» w głowicy {1}", "What «{0}» looks at in head {1}"],
   head_out: ["Wyjście z głowicy {0} dla «{1}»", "Output of head {0} for «{1}»"],
-  sum_line: ["Współczynniki uwagi sumują się do {0}.", "The attention weights add up to {0}."],
+  sum_line: ["Współczynniki uwagi sumują się do", "The attention weights add up to"],
   arcs_label: ["Dokąd patrzy «{0}»: im grubszy łuk, tym większy współczynnik", "Where «{0}» looks: the thicker the arc, the larger the weight"],
   heat_title: ["Współczynniki uwagi, warstwa {0}, głowica {1}", "Attention weights, layer {0}, head {1}"],
   heat_caption: ["Wiersz: kto patrzy. Kolumna: na kogo. Kolor to pierwiastek współczynnika; kreski: zasłonięte.", "Row: who looks. Column: at whom. The colour is the root of the weight; hatching: hidden."],
@@ -382,7 +383,6 @@ export const WORDS = {
   text_sum: ["liczby w tekście sumują się do", "the text's numbers add up to"],
   told_text: ["Liczba z tekstu źródłowego.", "A number of the source text."],
   why_softmax: ["Suma e^x to 21.0675; dzielenie przez 20.0675 daje dokładnie liczby z tekstu. W dodawaniu zgubiono jedynkę.", "The sum of e^x is 21.0675; dividing by 20.0675 gives the text's figures exactly. A one was lost in the addition."],
-  gap_norm_short: ["BERT normalizuje sumę trzech wektorów.", "BERT normalises the sum of the three vectors."],
   // 12 export
   export_lead: ["Każdą tabelę i obraz można pobrać obok nich. Tu są wszystkie tensory tego pliku: {0}.", "Each table and picture can be saved beside it. Here are all tensors of this file: {0}."],
   tensor: ["Tensor", "Tensor"],

@@ -90,9 +90,11 @@ def shown_wrong(page: Page) -> list[Any]:
           const value = window.__explain.trace.at(one.dataset.n, one.dataset.i.split(',').map(Number));
           const text = one.textContent;
           if (text === '−∞') return value > -3e38;
-          const places = text.includes('e') ? null : (text.split('.')[1] || '').length;
-          const said = Number(text);
-          return Number.isNaN(said) || !(Math.abs(said - value) <= (places === null ? 0.005 * Math.abs(value) : 0.5000001 * 10 ** -places));
+          const share = text.endsWith('%') ? 100 : 1;
+          const plain = text.replace(/\\s?%/, '').replace(share > 1 ? ',' : '', share > 1 ? '.' : '');
+          const places = plain.includes('e') ? null : (plain.split('.')[1] || '').length;
+          const off = Math.abs(Number(plain) - share * value);
+          return !(off <= (places === null ? 0.005 * Math.abs(value) : 0.5000001 * 10 ** -places));
         }).map(one => [one.dataset.n, one.dataset.i, one.textContent])"""
     )
 
@@ -349,6 +351,12 @@ def large(folder: Path) -> Path:
     return target
 
 
+def busy(page: Page) -> float:
+    """Seconds that scripts, styles and layout have taken so far."""
+    metrics = {one["name"]: one["value"] for one in page.call("Performance.getMetrics")["metrics"]}
+    return sum(metrics[name] for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration"))
+
+
 def best(page: Page, path: Path, tries: int = 4) -> float:
     """Milliseconds from navigation to ready, the fastest of a few (others may work on the machine)."""
     return min(opened(page, path).ask("window.__explain.readyAfter") for _ in range(tries))
@@ -368,20 +376,15 @@ def test_512_tokens_are_ready_in_three_seconds_and_heads_change_at_once(page: Pa
         "document.documentElement.style.scrollBehavior = 'auto', document.getElementById('attention').scrollIntoView()"
     )
     page.ask("new Promise(done => setTimeout(done, 300))")
-    took = page.ask(
-        """(async () => {
-          const times = [];
-          for (const h of [1, 5, 11, 3, 7]) {
-            const from = performance.now();
-            window.__explain.set({ h });
-            document.body.offsetHeight;
-            times.push(performance.now() - from);
-            await new Promise(done => setTimeout(done, 400));
-          }
-          return times;
-        })()"""
-    )
-    assert min(took) < 50, took
+    page.call("Performance.setTimeDomain", timeDomain="threadTicks")  # the page's own time, whoever else is at work
+    page.call("Performance.enable")
+    took = []
+    for head in (1, 5, 11, 3, 7, 2, 9):
+        before = busy(page)
+        page.ask(f"(window.__explain.set({{ h: {head} }}), document.body.offsetHeight)")
+        took.append(busy(page) - before)
+        page.ask("new Promise(done => setTimeout(done, 300))")
+    assert sorted(took)[3] < 0.05, took
     rows = page.ask("document.querySelectorAll('#attention .tall tbody tr').length")
     assert 10 < rows < 80, "only the rows in sight are in the document"
     page.ask("document.querySelector('#attention .tall').scrollTop = 1e6")
