@@ -68,7 +68,7 @@ export function strip(row, label) {
  */
 export function heat({ title, caption, rows, columns, values, signed, ref, hidden, rowName, columnName, pick, marked, rowHead, columnHead, cell: node }) {
   const dot = pixels(values, rows, columns, signed, signed ? undefined : 1);
-  const canvas = h("canvas", { tabindex: 0, role: "application", class: "heat", "aria-label": `${title}. ${app.w("heat_keys")}` });
+  const canvas = h("canvas", { width: 1, height: 1, tabindex: 0, role: "application", class: "heat", "aria-label": `${title}. ${app.w("heat_keys")}` });
   const reading = h("output", { class: "reading" });
   const cursor = { r: marked ?? 0, c: 0, on: false };
   let frame = null;

@@ -193,6 +193,15 @@ def test_both_languages(page: Page, files: dict[str, Path]) -> None:
     assert page.complaints == []
 
 
+# What is wider than its section and can't be scrolled to (a section out of sight hides what sticks out of it).
+CUT_OFF = """(section => [...section.querySelectorAll('*')].filter(one => {
+  if (one.getBoundingClientRect().right <= section.getBoundingClientRect().right + 1) return false;
+  for (let box = one.parentElement; box !== section; box = box.parentElement)
+    if (getComputedStyle(box).overflowX !== 'visible') return false;
+  return !one.closest('.hidden');
+}).map(one => one.outerHTML.slice(0, 120)))(document.getElementById('%s'))"""
+
+
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize("width", [320, WIDE])
 def test_nothing_sticks_out(page: Page, files: dict[str, Path], name: str, width: int) -> None:
@@ -205,6 +214,7 @@ def test_nothing_sticks_out(page: Page, files: dict[str, Path], name: str, width
             page.ask(f"document.getElementById('{section}').scrollIntoView()")
             page.ask("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             assert page.ask("document.documentElement.scrollWidth") <= width, section
+            assert page.ask(CUT_OFF % section) == [], section
     finally:
         page.size(WIDE, 900)
 
