@@ -2,7 +2,7 @@
 import { app } from "./app.js";
 import { h, p, num, vec, word, calc, aside, tokenName, formula, short } from "./dom.js";
 import { table } from "./table.js";
-import { heat, pixels, strip } from "./picture.js";
+import { heat, pixels, strip, strongest } from "./picture.js";
 import { dimTools, perSide, lengthOf, meter } from "./inputs.js";
 import { softmaxOf } from "./ops.js";
 import { digits } from "./number.js";
@@ -84,7 +84,7 @@ export function headView(at, keys) {
       title: app.w("head_table", name, head + 1), count: keys.tokens.length, mark: (j) => !cross && j === t, name: `${at}-${head + 1}-${t}`,
       head: [app.w("looks_at"), app.w("c_key"), ...columns.map(([, title]) => title), "e^(x−max)", "softmax", "", app.w("c_value")],
       row: (j) => [{ th: word(keys.tokens[j]) }, vec(k, [shared, j]), ...columns.map(([tensor]) => num(tensor, [head, t, j])), soft ? raise(j) : "·",
-        h("span", { class: j === most ? "most" : null }, num(`${at}.weights`, [head, t, j])), meter(weights?.[j] ?? 0), vec(`${at}.v`, [shared, j])],
+        h("span", { class: j === most ? "most" : null }, num(`${at}.weights`, [head, t, j])), meter((weights?.[j] ?? 0) / (weights?.[most] || 1)), vec(`${at}.v`, [shared, j])],
     }) : p(app.w("row_missing")),
     h("div", { class: "lines rove result" }, h("div", { class: "line" }, h("span", { class: "what" }, app.w("head_out", head + 1, name)), vec(`${at}.context`, [head, t]))),
     weights ? h("p", { class: "facts" }, app.w("sum_line"), " ", calc(weights.reduce((sum, x) => sum + x, 0), () => ({ title: "Σ α", formula: "Σⱼ αⱼ", token: keys, rows: Array.from(weights, (value, j) => ({ label: j, factors: [{ name: `${at}.weights`, index: [head, t, j], value }] })) }))) : null,
@@ -102,7 +102,7 @@ function attentionHeat(at, head, side, keys, t) {
   const visibleName = app.trace.made.get(`${at}.masked`)?.in?.[1];
   const seen = visibleName && app.trace.get(visibleName);
   return heat({
-    title: app.w("heat_title", app.state.l + 1, head + 1), caption: app.w(matrix.exact ? "heat_caption" : "heat_caption_picture"), rows: matrix.rows, columns: matrix.columns, values: matrix.values,
+    title: app.w("heat_title", app.state.l + 1, head + 1), caption: `${app.w("heat_caption", digits(strongest(matrix.values, matrix.columns)))} ${matrix.exact ? "" : app.w("heat_caption_picture")}`, rows: matrix.rows, columns: matrix.columns, values: matrix.values,
     ref: full ? (r, c) => ({ name: `${at}.weights`, index: [head, rowOf(r), columnOf(c)] }) : null, hidden: seen && full && masked ? (r, c) => seen.at([rowOf(r), columnOf(c)]) === 0 : null,
     rowName: (r) => tokenName(side, rowOf(r)), columnName: (c) => tokenName(keys, columnOf(c)), rowHead: app.w("from"), columnHead: app.w("to"), marked: matrix.kept ? matrix.kept.indexOf(t) : Math.floor((t * matrix.rows) / side.tokens.length), pick: (r) => app.set({ t: rowOf(r) }),
   });
@@ -137,7 +137,7 @@ function thumb(at, head) {
   const matrix = weightsOf(`${at}.weights`, head);
   if (!matrix) return h("span", { class: "none" }, "·");
   const size = 64;
-  if (matrix.rows <= size && matrix.columns <= size) return pixels(matrix.values, matrix.rows, matrix.columns, false, 1);
+  if (matrix.rows <= size && matrix.columns <= size) return pixels(matrix.values, matrix.rows, matrix.columns, false, strongest(matrix.values, matrix.columns));
   const rows = Math.min(size, matrix.rows);
   const columns = Math.min(size, matrix.columns);
   const pooled = new Float32Array(rows * columns);
@@ -149,7 +149,7 @@ function thumb(at, head) {
       if (value > pooled[place]) pooled[place] = value;
     }
   }
-  return pixels(pooled, rows, columns, false, 1);
+  return pixels(pooled, rows, columns, false, strongest(pooled, matrix.columns));
 }
 
 export const heads = {

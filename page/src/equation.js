@@ -82,6 +82,7 @@ function ofTensor(name, index) {
     return parts;
   }
   if (terms.named) parts.push(named(terms.named));
+  if (terms.rows?.length < 5) parts.push(h("p", { class: "formula" }, h("code", null, `${terms.rows.map((row) => row.factors.map((one) => digits(one.value)).join(" · ")).join(" + ").replaceAll("+ -", "− ")} = ${digits(value)}`)));
   if (terms.rows) parts.push(sumTable(terms.rows, terms.rows[0]?.token ? app.trace.sides[name.includes(".cross.") ? "enc" : name.slice(0, 3)] : null));
   if (terms.operands) parts.push(h("details", null, h("summary", null, app.w("whole_row", terms.operands.width)), operandRow(terms.operands)));
   const fine = agrees(value, stored);

@@ -2,7 +2,7 @@
 import { app } from "./app.js";
 import { h, p, num, word, calc, button, field, aside, visible, settle } from "./dom.js";
 import { table } from "./table.js";
-import { pixels } from "./picture.js";
+import { pixels, strongest } from "./picture.js";
 import { meter } from "./inputs.js";
 import { digits, percent, count } from "./number.js";
 
@@ -124,7 +124,7 @@ function thumbs(one) {
   const [, layers, heads, n] = entry.shape;
   const rows = Array.from({ length: layers }, (_, l) => h("div", { class: "line" }, h("span", { class: "what" }, `${app.w("layer")} ${l + 1}`), Array.from({ length: heads }, (_, head) => {
     const matrix = app.trace.picture(entry, (view.at * layers + l) * heads + head);
-    return h("span", { class: "thumb small" }, pixels(matrix.values, n, n, false, 1));
+    return h("span", { class: "thumb small" }, pixels(matrix.values, n, n, false, strongest(matrix.values, n)));
   })));
   return h("figure", null, h("div", { class: "thumbs", role: "img", "aria-label": app.w("thumbs_at") }, rows), h("figcaption", null, app.w("thumbs_at")));
 }

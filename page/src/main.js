@@ -110,16 +110,18 @@ function drawAll() {
     return { part, body, root, stale: true };
   });
   const title = h("h1", null, h("bdi", null, app.trace.index.title));
-  page.main = h("main", { id: "main" }, h("p", { class: "over" }, app.w("over")), title, page.shown.map((section) => section.root), h("footer", null, app.w("footer", app.trace.index.facts.version)));
+  page.main = h("main", { id: "main", class: window.__explain.ready ? "drawn" : null }, h("p", { class: "over" }, app.w("over")), title, page.shown.map((section) => section.root), h("footer", null, app.w("footer", app.trace.index.facts.version)));
   page.rail = h("nav", { class: "rail", "aria-label": app.w("rail_label") });
   document.getElementById("app").replaceChildren(h("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); page.shown[0].root.focus(); page.main.scrollIntoView(); } }, app.w("skip")), page.top, page.rail, page.main, equationPanel.node, h("div", { id: "live", class: "hidden", "aria-live": "polite" }));
   equationPanel.node.setAttribute("aria-label", app.w("equation"));
   drawBar();
   page.rail.append(rail());
   page.here = null;
-  scrollTo(0, scrolled);
-  for (const section of page.shown) if (near(section)) build(section);
-  whereAmI();
+  if (scrolled) {
+    scrollTo(0, scrolled);
+    for (const section of page.shown) if (near(section)) build(section);
+    whereAmI();
+  } else light(page.rail, (page.here = page.shown[0].part.id));
   if (key) page.top.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
   return fill();
 }
@@ -129,7 +131,7 @@ function badgeNote() {
   const result = page.result || { kinds: {}, first: [], broken: [] };
   return {
     title: app.w("badge_title"), text: app.w("badge_text"),
-    pairs: [...Object.entries(result.kinds).map(([op, one]) => [op, `${one.checked} · ${one.bad} ✗ · ≤ ${one.largest.toExponential(1)}`]), ...result.broken.map((name) => [app.w("changed_bytes"), name]), ...result.first.map((one) => ["✗", { ...one }])],
+    pairs: [...Object.entries(result.kinds).filter(([, one]) => one.checked).map(([op, one]) => [op, `${one.checked} · ${one.bad} ✗ · ≤ ${one.largest.toExponential(1)}`]), ...result.broken.map((name) => [app.w("changed_bytes"), name]), ...result.first.map((one) => ["✗", { ...one }])],
   };
 }
 
@@ -166,6 +168,7 @@ async function start() {
   await drawAll();
   history.replaceState(null, "", writeHash(app.state));
   if (app.state.at) document.getElementById(app.state.at)?.scrollIntoView();
+  page.main.classList.add("drawn");
   Object.assign(window.__explain, { ready: true, readyAfter: performance.now() });
   page.result = await verify(app.trace, { progress: (result) => { page.result = result; showBadge(page.badge, result); } });
 }

@@ -52,6 +52,13 @@ export function pixels(values, rows, columns, signed, top) {
   return canvas;
 }
 
+/** The share that gets the strongest colour: the largest, but never less than four times an equal share. */
+export function strongest(values, columns) {
+  let top = Math.min(1, 4 / columns);
+  for (const value of values) if (value > top) top = value;
+  return top;
+}
+
 /** One vector as a strip of colours. */
 export function strip(row, label) {
   if (!row) return h("span", { class: "none" }, "·");
@@ -67,7 +74,7 @@ export function strip(row, label) {
  * pick(r, c) is what Enter or a click does; the cell's number is told under the picture.
  */
 export function heat({ title, caption, rows, columns, values, signed, ref, hidden, rowName, columnName, pick, marked, rowHead, columnHead, cell: node }) {
-  const dot = pixels(values, rows, columns, signed, signed ? undefined : 1);
+  const dot = pixels(values, rows, columns, signed, signed ? undefined : strongest(values, columns));
   const canvas = h("canvas", { width: 1, height: 1, tabindex: 0, role: "application", class: "heat", "aria-label": `${title}. ${app.w("heat_keys")}` });
   const reading = h("output", { class: "reading" });
   const cursor = { r: marked ?? 0, c: 0, on: false };
@@ -95,7 +102,7 @@ export function heat({ title, caption, rows, columns, values, signed, ref, hidde
     const style = getComputedStyle(canvas);
     context.imageSmoothingEnabled = cell < 1;
     context.drawImage(dot, left, above, cell * columns, tall * rows);
-    context.strokeStyle = style.getPropertyValue("border-color");
+    context.strokeStyle = style.borderTopColor;
     context.font = "12px system-ui, sans-serif";
     if (hidden && cell >= 5) hatch(context, frame, rows, columns, hidden);
     if (labels && cell >= 8) gaps(context, frame, rows, columns, style.backgroundColor);

@@ -187,7 +187,7 @@ export const WORDS = {
   sum_line: ["Współczynniki uwagi sumują się do", "The attention weights add up to"],
   arcs_label: ["Dokąd patrzy «{0}»: im grubszy łuk, tym większy współczynnik", "Where «{0}» looks: the thicker the arc, the larger the weight"],
   heat_title: ["Współczynniki uwagi, warstwa {0}, głowica {1}", "Attention weights, layer {0}, head {1}"],
-  heat_caption: ["Wiersz: kto patrzy. Kolumna: na kogo. Kolor to pierwiastek współczynnika; kreski: zasłonięte.", "Row: who looks. Column: at whom. The colour is the root of the weight; hatching: hidden."],
+  heat_caption: ["Wiersz: kto patrzy. Kolumna: na kogo. Kolor rośnie z pierwiastkiem współczynnika, najsilniejszy to {0}; kreski: zasłonięte.", "Row: who looks. Column: at whom. The colour grows with the root of the weight, the strongest is {0}; hatching: hidden."],
   heat_caption_picture: ["Obraz wszystkich wierszy jest zaokrąglony do 256 barw; liczby są w pliku dla wybranych tokenów.", "The picture of all rows is rounded to 256 colours; the numbers are in the file for the focus tokens."],
   gap_sqrt: ["Iloczyn q·k dzieli się przez √d_k, a potem przechodzi przez softmax: dopiero te liczby, dodatnie i sumujące się do 1, ważą wartości V. Tekst przechodzi od iloczynu prosto do ważonej sumy.", "The product q·k is divided by √d_k and then goes through a softmax: only those numbers, positive and adding up to 1, weigh the values V. The text goes from the product straight to the weighted sum."],
   gap_vector: ["„Macierz Q” jednego tokenu jest wektorem, a ważona suma daje jeden wektor na token i głowicę, nie V1 … Vn.", "The “matrix Q” of one token is a vector, and the weighted sum gives one vector for each token and head, not V1 … Vn."],
