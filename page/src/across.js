@@ -23,7 +23,7 @@ function columns() {
   const row = s === "dec" ? app.trace.row(`dec.${Math.min(l, dec.layers - 1)}.cross.weights`, [head, t]) : null;
   const source = enc.tokens.map((token, j) => h("li", null, word(token), row ? meter(row[j]) : ""));
   const target = dec.tokens.map((token, i) => h("li", null, button(word(token), () => app.set({ s: "dec", t: i }), { "aria-pressed": String(s === "dec" && i === t), "data-key": `target${i}` })));
-  return h("div", { class: "two" }, h("div", null, h("h3", null, app.w("encoder")), h("ol", { class: "tokens", start: 0 }, source)), h("div", null, h("h3", null, app.w("decoder")), h("ol", { class: "tokens", start: 0 }, target)));
+  return h("div", { class: "two" }, h("div", null, h("h3", null, app.w("encoder")), h("ol", { class: "tokens", tabindex: 0 }, source)), h("div", null, h("h3", null, app.w("decoder")), h("ol", { class: "tokens", tabindex: 0 }, target)));
 }
 
 /** What all heads of the layer look at on average. */

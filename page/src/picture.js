@@ -73,8 +73,8 @@ export function strip(row, label) {
  * A matrix with labels. at: {rows, columns, values, ref(r, c), hidden(r, c), rowName(r), columnName(c)}.
  * pick(r, c) is what Enter or a click does; the cell's number is told under the picture.
  */
-export function heat({ title, caption, rows, columns, values, signed, ref, hidden, rowName, columnName, pick, marked, rowHead, columnHead, cell: node }) {
-  const dot = pixels(values, rows, columns, signed, signed ? undefined : strongest(values, columns));
+export function heat({ title, caption, rows, columns, values, signed, ref, hidden, rowName, columnName, pick, marked, rowHead, columnHead, cell: node, top }) {
+  const dot = pixels(values, rows, columns, signed, signed ? undefined : top ?? strongest(values, columns));
   const canvas = h("canvas", { width: 1, height: 1, tabindex: 0, role: "application", class: "heat", "aria-label": `${title}. ${app.w("heat_keys")}` });
   const reading = h("output", { class: "reading" });
   const cursor = { r: marked ?? 0, c: 0, on: false };

@@ -197,13 +197,14 @@ function sampler(place) {
         const heat = { name: "next.logits", index: [place, id] };
         return [{ th: word(tokenOf(id)) }, num("next.logits", [place, id]), calc(row[id] / live.temperature, () => ({ title: "x / T", formula: "x / T", pairs: [["x", heat], ["T", live.temperature]] })),
           calc(raised(id), () => ({ title: "e^((x − max)/T)", formula: "e^((x − max)/T)", pairs: [["x", heat], ["max", made.top], ["T", live.temperature]] })),
-          calc(made.p[id], () => ({ title: app.w("probability"), formula: "p = e^((x − max)/T) / Σ", pairs: [["e^((x−max)/T)", raised(id)], ["Σ", made.sum], [app.w("kept_word"), made.kept.length]] })), meter(made.p[id])];
+          calc(made.p[id], () => ({ title: app.w("probability"), formula: "p = e^((x − max)/T) / Σ", pairs: [["e^((x−max)/T)", raised(id)], ["Σ", made.sum], [app.w("kept_word"), made.kept.length]] })), meter(made.p[id] / made.p[shown[0]])];
       },
     }));
   };
   const slider = (key, label, min, max, step) => {
-    const value = h("output", null, String(live[key]));
-    const input = h("input", { type: "range", min, max, step, value: live[key], "data-key": key, oninput: (event) => { live[key] = Number(event.target.value); value.textContent = key === "topK" && !live[key] ? app.w("all") : String(live[key]); fill(); } });
+    const say = () => (key === "topK" && !live[key] ? app.w("all") : String(live[key]));
+    const value = h("output", null, say());
+    const input = h("input", { type: "range", min, max, step, value: live[key], "data-key": key, oninput: (event) => { live[key] = Number(event.target.value); value.textContent = say(); fill(); } });
     return h("label", { class: "slider" }, h("span", null, label), input, value);
   };
   const cast = () => {
@@ -220,7 +221,7 @@ function triangle(side) {
   const seen = name && app.trace.get(name);
   if (!seen?.whole) return null;
   const [rows, columns] = seen.shape;
-  return [h("h3", null, app.w("triangle")), heat({ title: app.w("triangle"), caption: app.w("triangle_caption"), rows, columns, values: Float32Array.from(seen.data, (x) => x * 0.5), rowName: (r) => tokenName(side, r), columnName: (c) => tokenName(side, c), rowHead: app.w("from"), columnHead: app.w("to"), marked: -1, ref: (r, c) => ({ name, index: [r, c] }), hidden: (r, c) => !seen.at([r, c]) })];
+  return [h("h3", null, app.w("triangle")), heat({ title: app.w("triangle"), top: 1, caption: app.w("triangle_caption"), rows, columns, values: Float32Array.from(seen.data, (x) => x * 0.5), rowName: (r) => tokenName(side, r), columnName: (c) => tokenName(side, c), rowHead: app.w("from"), columnHead: app.w("to"), marked: -1, ref: (r, c) => ({ name, index: [r, c] }), hidden: (r, c) => !seen.at([r, c]) })];
 }
 
 function memory(side) {

@@ -29,7 +29,7 @@ function column(svg, s, x, width, y) {
     const link = h("a:svg", { href: `#at=${go}`, "data-go": go, "data-side": s, class: `node ${kind || ""}` },
       h("rect", { x, y: at, width, height: high, rx: kind === "add" ? 12 : 3 }), h("text", { x: x + width / 2, y: at + 16, "text-anchor": "middle" }, label));
     svg.append(link);
-    places[kind === "cross" || kind === "matrix" ? kind : go] ??= at;
+    if (kind) places[kind] = at;
     at += high + gap;
     return at - gap - high;
   };
