@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import csv
 import itertools
+import json
 import math
 import re
 import time
@@ -326,6 +328,40 @@ def test_the_temperature_is_recomputed_live(page: Page, files: dict[str, Path]) 
     assert float(text) == pytest.approx(expected, abs=5.1e-5)
 
 
+def saved(page: Page, folder: Path, box: str, kind: str) -> bytes:
+    """What the button of that name writes to the disk."""
+    session, page.session = page.session, None
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    page.session = session
+    before = set(folder.iterdir())
+    page.ask(f"(box => [...box.querySelectorAll('button')].find(one => one.textContent === '{kind}').click())({box})")
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        new = [path for path in set(folder.iterdir()) - before if path.suffix != ".crdownload"]
+        if new and (content := new[0].read_bytes()):
+            return content
+        time.sleep(0.05)
+    raise AssertionError(f"{kind} was not saved")
+
+
+def test_tables_and_pictures_are_saved_in_full_precision(page: Page, files: dict[str, Path], tmp_path: Path) -> None:
+    record, _ = payloads.encoder()
+    opened(page, files["encoder"], "#t=2")
+    box = "document.querySelector('#attention .tablebox .save')"
+    rows = list(csv.DictReader(saved(page, tmp_path, box, "CSV").decode("utf-8-sig").splitlines()))
+    assert [row["Patrzy na"] for row in rows] == payloads.words(13)
+    np.testing.assert_allclose([float(row["softmax"]) for row in rows], record["enc.0.attn.weights"][0, 2], rtol=1e-8)
+    told = json.loads(saved(page, tmp_path, box, "JSON"))
+    assert [row["softmax"] for row in told] == [row["softmax"] for row in rows]
+    lines = saved(page, tmp_path, box, "Markdown").decode().splitlines()
+    assert len(lines) == 2 + 13
+    assert rows[0]["softmax"] in lines[2]
+    picture = saved(page, tmp_path, "document.querySelector('#attention .heatbox .save')", "PNG")
+    assert picture.startswith(b"\x89PNG")
+    whole = json.loads(saved(page, tmp_path, "document.querySelector('#export .tools')", "JSON"))
+    np.testing.assert_allclose(np.reshape(whole["values"], whole["shape"]), record[whole["name"]], rtol=1e-6)
+
+
 def chapters(record: payloads.Record, made: Any) -> None:
     """A seed's table, a training step and a history beside the trace, small and made up."""
     record.part = "step"
@@ -393,6 +429,25 @@ def test_seed_training_step_and_history_have_their_sections(page: Page, tmp_path
     )
     assert "krok 0" in page.ask("document.getElementById('learned').innerText")
     assert page.complaints == []
+
+
+def test_nothing_plays_by_itself_under_reduced_motion_and_controls_stay_off_paper(page: Page, tmp_path: Path) -> None:
+    record, made = payloads.encoder()
+    chapters(record, made)
+    target = write(tmp_path / "chapters.html", record, made)
+    buttons = "[...document.querySelectorAll('#learned button')].map(one => one.textContent)"
+    assert "Odtwórz" in opened(page, target).ask(buttons)
+    shown = "getComputedStyle(document.querySelector('.top')).display"
+    assert page.ask(shown) != "none"
+    try:
+        page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+        assert "Odtwórz" not in opened(page, target).ask(buttons)
+        page.call("Emulation.setEmulatedMedia", media="print")
+        assert page.ask(shown) == "none"
+        assert page.ask("document.getElementById('matrix').innerText.length") > 500
+    finally:
+        page.call("Emulation.setEmulatedMedia", media="")
+        page.size(WIDE, 900)
 
 
 def large(folder: Path) -> Path:
