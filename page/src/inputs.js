@@ -53,7 +53,7 @@ export const inputs = {
     const rotary = app.trace.first(`${s}.cos.${app.state.l}`, `${s}.cos.0`);
     return [p(app.w("inputs_lead", width)), dimTools(width),
       table({
-        title: app.w("inputs_table"), count: side.tokens.length, mark: (i) => i === t,
+        title: app.w("inputs_table"), wrap: true, count: side.tokens.length, mark: (i) => i === t,
         head: [app.w("position"), app.w("token"), "ID", ...shown.map((key) => app.w(COLUMNS[key]))],
         row: (i) => [String(side.tokens[i].position), { th: word(side.tokens[i]) }, String(side.tokens[i].id), ...shown.map((key) => vec(`${s}.${key}`, [i]))],
       }),

@@ -15,7 +15,7 @@ export const asPrinted = (value, printed) => {
 function rowVector(name, i, printed) {
   const tensor = app.trace.get(name);
   if (!tensor) return "·";
-  return h("span", { class: "v" }, "[", Array.from({ length: tensor.width }, (_, c) => [c ? ", " : "", num(name, [i, c], printed ? asPrinted(tensor.at([i, c]), printed[c]) : digitsOf(tensor.at([i, c])))]), "]");
+  return h("span", { class: "v" }, Array.from({ length: tensor.width }, (_, c) => [h("span", { class: "w" }, c ? "" : "[", num(name, [i, c], printed ? asPrinted(tensor.at([i, c]), printed[c]) : digitsOf(tensor.at([i, c]))), c < tensor.width - 1 ? "," : "]"), c < tensor.width - 1 ? " " : ""]));
 }
 const digitsOf = (x) => (x === undefined ? "·" : x.toFixed(2));
 
@@ -24,7 +24,7 @@ function seedTable(one) {
   const all = one.printed.reduce((sum, row) => sum + row.length, 0);
   const good = right.reduce((sum, x) => sum + x, 0);
   return [h("h3", null, app.w(`seed_${one.key}`)), table({
-    title: app.w(`seed_${one.key}`), quiet: true, count: one.rows.length, head: [app.w("position"), app.w("token"), "ID", app.w("c_token"), app.w("c_position"), ...(one.segment ? [app.w("c_segment")] : []), app.w("c_sum"), app.w("text_prints"), ""],
+    title: app.w(`seed_${one.key}`), quiet: true, wrap: true, count: one.rows.length, head: [app.w("position"), app.w("token"), "ID", app.w("c_token"), app.w("c_position"), ...(one.segment ? [app.w("c_segment")] : []), app.w("c_sum"), app.w("text_prints"), ""],
     row: (i) => {
       const row = one.rows[i];
       return [String(row.position), { th: word({ token: row.token }) }, String(row.id), rowVector(one.token, i), rowVector(one.position, i), ...(one.segment ? [rowVector(one.segment, i)] : []), rowVector(one.sum, i, one.printed[i]), h("span", { class: "v soft" }, `[${one.printed[i].join(", ")}]`), h("b", { class: right[i] === one.printed[i].length ? "fine" : "wrong" }, right[i] === one.printed[i].length ? "✓" : "✗")];

@@ -15,12 +15,12 @@ export function visibleRows(top, height, count, size = HEIGHT, spare = 8) {
 const sideOf = (cell) => (cell?.th || cell?.matches?.(".v, bdi, .guess, code") || (typeof cell === "string" && !/^[-+\d\s.,%–·]*$/.test(cell)) ? null : "r");
 
 /** head: texts or nodes; row(i): cells, each a text or node; a cell {th: node} is the row's name. */
-export function table({ title, head, count, row, mark, name, quiet }) {
+export function table({ title, head, count, row, mark, name, quiet, wrap }) {
   const sides = count ? row(0).map(sideOf) : [];
   const columns = head.map((cell, n) => h("th", { scope: "col", class: sides[n] }, cell));
   const body = h("tbody");
   const long = count > SMALL;
-  const grid = h("table", { class: "rove" + (long ? " long" : ""), "aria-rowcount": long ? count + 1 : undefined },
+  const grid = h("table", { class: "rove" + (long ? " long" : wrap ? " wrap" : ""), "aria-rowcount": long ? count + 1 : undefined },
     h("caption", quiet ? { class: "hidden" } : null, title), h("thead", null, h("tr", null, columns)), body);
   const scroll = h("div", { class: "scroll" + (long ? " tall" : ""), tabindex: 0, role: "region", "aria-label": title }, grid);
   const line = (i) => h("tr", { class: mark?.(i) ? "on" : null, "aria-rowindex": long ? i + 2 : undefined, "data-row": i },
