@@ -7,9 +7,11 @@ COMPAT := .venv-compat
 REAL   := .venv-real
 # Tests of the report page need a browser. Set CHROMIUM= to another program, or install Debian's package.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+# The explain page's own tests run in Node, without any package; building it needs npm, and only who changes it does that.
+NODE ?= $(shell command -v node || command -v nodejs)
 
 .NOTPARALLEL:
-.PHONY: help docs bench demo test check format-check lint types tests browser format test-compat test-families test-real clean
+.PHONY: help docs bench demo test check format-check lint types tests browser page page-tests format test-compat test-real clean test-families
 
 help:
 	@echo "make demo         pre-train an encoder on the text inside Python, then ask it (about 5 minutes)"
@@ -17,6 +19,7 @@ help:
 	@echo "make check        the same in an environment that is already there (BIN=path/to/bin)"
 	@echo "make docs         write the generated parts of README.md and ARCHITECTURE.md"
 	@echo "make bench        speed beside transformers, datasets and tokenizers (under an hour; QUICK=1: ten minutes)"
+	@echo "make page         build the explain page from page/ (needs npm; users don't: the built files are committed)"
 	@echo "make format       format the code and sort the imports"
 	@echo "make test-compat  exchange with transformers 4.57, in an environment of its own"
 	@echo "make test-families every family from text to model, killed, resumed, loaded elsewhere (half an hour)"
@@ -29,7 +32,7 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready
 	@$(MAKE) --no-print-directory check
 
-check: format-check lint types tests browser
+check: format-check lint types tests browser page-tests
 
 format-check:
 	$(BIN)/ruff format --check .
@@ -42,9 +45,16 @@ types:
 
 tests:
 	$(BIN)/python -m pytest -n 2 $(if $(CHROMIUM),,-m "not browser")
+	$(if $(NODE),$(NODE) --test page/test/*.test.js)
 
 browser:
 	@test -n "$(CHROMIUM)" || { echo "tests/browser was left out: there is no Chromium here; install the Debian package chromium" >&2; exit 1; }
+
+page-tests:
+	@test -n "$(NODE)" || { echo "page/test was left out: there is no Node here; install the Debian package nodejs" >&2; exit 1; }
+
+page:
+	cd page && npm install --no-audit --no-fund --no-package-lock && node build.js
 
 docs: $(VENV)/.ready
 	$(BIN)/python tools/write_docs.py
@@ -98,5 +108,5 @@ $(REAL)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(COMPAT) $(REAL) demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(COMPAT) $(REAL) demo page/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ _FLAGS = (
     "--disable-component-update --disable-sync --disable-dev-shm-usage --hide-scrollbars --enable-logging=stderr"
 )
 _NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # the browser's own calls home stay here
+FLAGS = (*_FLAGS.split(), _NOWHERE)
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def _run(
     shutil.rmtree(profile, ignore_errors=True)
     scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
     size = f"--window-size={width},{height}"
-    command = [PROGRAM, *_FLAGS.split(), _NOWHERE, f"--user-data-dir={profile}", scheme, size, *options, page.as_uri()]
+    command = [PROGRAM, *FLAGS, f"--user-data-dir={profile}", scheme, size, *options, page.as_uri()]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
 
 
