@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -127,3 +127,11 @@ def publish_model(
     with files.publish(folder, {"kind": "model"}) as work:
         write_folder(work, model.config, weights, tokenizer or small_tokenizer(), card=card)
     return folder
+
+
+def distinct(names: Iterable[str], small: Callable[..., ModelConfig]) -> dict[str, ModelConfig]:
+    """The presets as `small` makes them, without those that are another one then, but for epsilon and dropout."""
+    found: dict[ModelConfig, str] = {}
+    for name in names:
+        found.setdefault(small(name, norm_eps=1e-5, dropout=0.0, feed_forward_dropout=0.0, balance_weight=0.0), name)
+    return {name: config for config, name in found.items()}

@@ -109,7 +109,7 @@ OTHER_VALUES: dict[str, object] = {
     "next_sentence": None, "encoder_layers": None, "decoder_layers": None, "relative_buckets": 8, "relative_furthest": 9,
     "experts_per_token": 1,
 }  # fmt: skip
-TRAINING = {"dropout", "attention_dropout", "feed_forward_dropout", "balance_weight"}
+TRAINING = {"dropout", "attention_dropout", "feed_forward_dropout", "balance_weight", "zero_init"}
 OPPOSITE = {"glu": "mlp", "mlp": "glu", "rmsnorm": "layernorm", "layernorm": "rmsnorm"}
 OPPOSITE |= {"post": "pre", "pre": "post", "sandwich": "post"}
 HEADS = {"tie_embeddings", "head_transform", "head_transform_bias", "head_bias", "logit_scale", "logit_softcap"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import pytest
 import torch
@@ -15,21 +14,13 @@ from osnowa.model.cache import Cache
 from osnowa.model.dropout import Dropout
 from osnowa.model.mask import additive
 from osnowa.runs.presets import PRESETS
-from small_models import LENGTH, forward, random_model, random_rows, shrink
+from small_models import LENGTH, distinct, forward, random_model, random_rows, shrink
 
 NARROW = {"windows": (None, 4), "rotary_bases": (10_000.0, 500.0)}
 
 
-def distinct(names: Iterable[str]) -> dict[str, ModelConfig]:
-    """The shrunk presets without those that are another one once they are small and of one epsilon."""
-    found: dict[ModelConfig, str] = {}
-    for name in names:
-        found.setdefault(shrink(name, norm_eps=1e-5, dropout=0.0, feed_forward_dropout=0.0, balance_weight=0.0), name)
-    return {name: config for config, name in found.items()}
-
-
 SHAPES: dict[str, ModelConfig] = {
-    **distinct(PRESETS),
+    **distinct(PRESETS, shrink),
     "decoder with shared keys, biases and a stretch": shrink(
         "llama-tiny", num_heads=4, d_model=32, num_kv_heads=2, attention_bias=True, rotary_stretch=(8.0, 1.0, 4.0, 16.0)
     ),

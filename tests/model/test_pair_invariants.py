@@ -8,11 +8,11 @@ from torch import Tensor
 
 from osnowa.model import Layout, ModelConfig, Transformer
 from osnowa.model.cache import Cache
-from small_models import random_model
+from small_models import distinct, random_model
 from small_seq2seq import ENCODER_DECODERS, Pairs, decode_step_by_step, forward_pairs, random_pairs, shrink_pairs
 
 SHAPES: dict[str, ModelConfig] = {
-    **{name: shrink_pairs(name) for name in ENCODER_DECODERS},
+    **distinct(ENCODER_DECODERS, shrink_pairs),
     "shared keys": shrink_pairs("transformer-base", num_kv_heads=2),
     "rotary, with windows": shrink_pairs(
         "transformer-base", position="rotary", windows=(None, 4), rotary_bases=(10_000.0, 500.0), embedding_scale=1.0

@@ -49,7 +49,7 @@ def set_up(recipe: Recipe) -> Machine:
         raise SettingsError("run.device = cuda", "this machine has no usable CUDA GPU", "use --device cpu")
     device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
     dtype = choose_precision(recipe.training.precision, device)
-    threads = recipe.training.threads or len(os.sched_getaffinity(0))
+    threads = recipe.training.threads or usual_threads()
     torch.set_num_threads(threads)
     tune_allocator()
     tune_matmul(dtype)
@@ -58,6 +58,12 @@ def set_up(recipe: Recipe) -> Machine:
         torch.use_deterministic_algorithms(True)
     micro = recipe.training.micro_rows or max(1, _TOKENS_AT_ONCE[device.type] // recipe.data.row_length)
     return Machine(device, dtype, threads, min(micro, recipe.training.batch_rows))
+
+
+def usual_threads() -> int:
+    """What the environment asks for (OMP_NUM_THREADS), else one a core that this process may use."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(asked) if asked.isdecimal() and int(asked) else len(os.sched_getaffinity(0))
 
 
 def processor_name() -> str:

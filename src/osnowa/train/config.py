@@ -50,7 +50,12 @@ class TrainingConfig(Settings):
     decay_share: float = Field(default=0.4, description="share of the steps that decay (wsd)", gt=0, le=1)
 
     precision: PrecisionName = Field(default="auto", description="bf16 where the machine has it, else fp32")
-    threads: int | None = Field(default=None, description="processor threads; none: one a core", ge=1, le=1024)
+    threads: int | None = Field(
+        default=None,
+        description="processor threads; none: OMP_NUM_THREADS where it is set, else one a core",
+        ge=1,
+        le=1024,
+    )
     deterministic: bool = Field(default=False, description="on a GPU: the same bits each time, slower")
 
     evaluations: int = Field(
