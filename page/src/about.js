@@ -21,7 +21,7 @@ export const about = {
       big(count(facts.parameters, lang), app.w("parameters")), big(count(facts.tokenizer.size, lang), app.w("vocabulary"), facts.tokenizer.kind),
       facts.training?.steps != null && big(count(facts.training.steps, lang), app.w("steps")),
       loss != null && big(calc(loss, () => ({ title: app.w("held_out"), text: app.w("told_loss") })), app.w("held_out"), ["e^loss = ", calc(Math.exp(loss), () => ({ title: "e^loss", formula: "e^loss", pairs: [["loss", loss]] }))]));
-    const exact = h("p", { class: "exact" }, app.w("exact", facts.dtype, facts.device), " ", h("b", null, String(facts.exact.largest_logit_difference)), ".");
+    const exact = h("p", { class: "exact" }, app.w("exact", facts.dtype, facts.device), " ", h("b", null, facts.exact.largest_logit_difference ? facts.exact.largest_logit_difference.toExponential(1) : "0"), ".");
     const config = Object.entries(c).filter(([, value]) => value !== null);
     const kinds = written.by_kind || [];
     return [p(app.w("model_lead", visible(facts.folder))), main, exact,
