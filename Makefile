@@ -44,7 +44,8 @@ types:
 	$(BIN)/mypy
 
 tests:
-	$(BIN)/python -m pytest -n 2 $(if $(CHROMIUM),,-m "not browser")
+	$(BIN)/python -m pytest -n 2 -m "not budget$(if $(CHROMIUM),, and not browser)"
+	$(if $(CHROMIUM),$(BIN)/python -m pytest -m budget tests/browser)
 	$(if $(NODE),$(NODE) --test page/test/*.test.js)
 
 browser:

@@ -23,6 +23,9 @@ install_import_hook(["osnowa.model", "osnowa.objective", "osnowa.data"], "shape_
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "browser: needs Chromium (Debian package chromium)")
+    config.addinivalue_line(
+        "markers", "budget: how long a page may take; `make tests` runs these alone, after the others"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -521,12 +521,14 @@ def switched(page: Page, heads: Iterator[int]) -> float:
     )
 
 
+@pytest.mark.budget
 def test_sixteen_tokens_are_ready_in_half_a_second(page: Page, tmp_path: Path) -> None:
     record, made = payloads.encoder(payloads.words(16))
     path = write(tmp_path / "sixteen.html", record, made)
     assert fastest(lambda: ready(page, path), 500) < 500
 
 
+@pytest.mark.budget
 def test_512_tokens_are_ready_in_three_seconds_and_heads_change_at_once(page: Page, tmp_path: Path) -> None:
     path = large(tmp_path)
     assert fastest(lambda: ready(page, path), 3000) < 3000
