@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from osnowa.explain.forward import Forward
+from osnowa.explain.question import GREEDY
 from osnowa.explain.sides import spell
 from osnowa.explain.step import Array
 from osnowa.generate import Frame, GenerationConfig, generate
 from osnowa.model import Transformer
 from osnowa.tokenizer import Tokenizer
 
-GREEDY = 20
 FEW = 5
 
 
@@ -67,6 +67,8 @@ def _greedy(model: Transformer, tokenizer: Tokenizer, forward: Forward, frame: F
     beginning."""
     rows = forward.question.rows
     prompt = rows["enc" if "enc" in rows else "dec"]
+    if "enc" in rows and forward.question.target is None:  # said when the question was asked, the target of its rows
+        return rows["dec"].ids[len(frame.begin) :]
     if "enc" not in rows and len(prompt.tokens) >= model.config.max_positions:
         return ()
     settings = GenerationConfig(max_tokens=GREEDY, temperature=0)

@@ -12,7 +12,7 @@ from osnowa.tokenizer import Tokenizer
 
 MASK = "[MASK]"
 WHERE = "explain"
-GREEDY = 20  # tokens that an encoder-decoder says by itself where no target is given
+GREEDY = 20  # tokens that a model goes on for by itself
 FIRST = 6  # places that are looked at closely where the text names none
 
 
@@ -95,14 +95,16 @@ def ask(
     else:
         question = _for_pair(model, tokenizer, text, target, frame)
     for side, row in question.rows.items():
-        if len(row.tokens) > config.max_positions:
-            what = "target" if side == "dec" and config.topology == "encoder-decoder" else "text"
-            raise DataError(
-                WHERE,
-                f"the {what} has {len(row.tokens)} tokens, this model takes {config.max_positions}",
-                "shorten it",
-            )
+        what = "target" if side == "dec" and config.topology == "encoder-decoder" else "text"
+        _check_length(row.tokens, what, config)
     return question
+
+
+def _check_length(tokens: Sequence[Token], what: str, config: ModelConfig) -> None:
+    if len(tokens) > config.max_positions:
+        raise DataError(
+            WHERE, f"the {what} has {len(tokens)} tokens, this model takes {config.max_positions}", "shorten it"
+        )
 
 
 def _check_words(
@@ -195,12 +197,7 @@ def _for_pair(model: Transformer, tokenizer: Tokenizer, text: str, target: str |
     source = _spell(tokenizer, text, "text", None, False)
     _refuse_nothing(source, "text")
     source += [] if frame.end is None else [Token(frame.end)]
-    if len(source) > model.config.max_positions:
-        raise DataError(
-            WHERE,
-            f"the text has {len(source)} tokens, this model takes {model.config.max_positions}",
-            "shorten it",
-        )
+    _check_length(source, "text", model.config)  # before it is generated from
     if target is None:
         settings = GenerationConfig(max_tokens=GREEDY, temperature=0)
         (said,) = generate(model, tokenizer, [[token.id for token in source]], settings, frame=frame)

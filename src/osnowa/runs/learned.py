@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from osnowa import files
 from osnowa.errors import DamagedError, DataError
 from osnowa.explain.chapter import Chapter
 from osnowa.explain.history import history
@@ -18,6 +14,7 @@ from osnowa.model import Transformer
 from osnowa.objective import Objective, ObjectiveConfig, Target, build_objective
 from osnowa.runs.model import Model
 from osnowa.runs.recipe import Recipe
+from osnowa.runs.report_data import read_log
 from osnowa.runs.rows import objective_of, vocabulary_of
 from osnowa.tokenizer import Tokenizer
 from osnowa.train.config import TrainingConfig
@@ -48,25 +45,10 @@ def run_history(folder: Path, tokenizer: Tokenizer) -> Chapter | None:
             found.append(load_snapshot(path))
         except DamagedError as error:
             notes.append(str(error))
-    chapter = history(found, metric_lines(run / METRICS), tokenizer.readable)
+    chapter = history(found, read_log(run / METRICS)[0], tokenizer.readable)
     if chapter is not None:
         chapter.block["notes"] = notes
     return chapter
-
-
-def metric_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of metrics.jsonl; none where there is no such file, and what a kill tore is passed over."""
-    if not path.is_file():
-        return
-    with files.reading_errors(path):
-        content = path.read_bytes()
-    for line in content.split(b"\n"):
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            yield record
 
 
 def run_step(

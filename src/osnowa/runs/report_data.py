@@ -116,9 +116,25 @@ def read_run(folder: Path) -> Run:
 
 
 def _read_lines(path: Path, problems: list[str]) -> list[Record]:
+    records, unreadable = read_log(path)
+    if unreadable:
+        problems.append(f"{path.name}: {unreadable} unreadable line(s) left out of this report")
+    return records
+
+
+def read_log(path: Path) -> tuple[list[Record], int]:
+    """The lines of metrics.jsonl that are sound, and how many are not; nothing where there is no such file.
+
+    Raises:
+        InputMissingError, StorageError: the file can't be read.
+    """
+    if not path.is_file():
+        return [], 0
     records: list[Record] = []
     unreadable = 0
-    for line in path.read_bytes().split(b"\n") if path.is_file() else []:
+    with files.reading_errors(path):
+        content = path.read_bytes()
+    for line in content.split(b"\n"):
         if not line:
             continue
         try:
@@ -129,9 +145,7 @@ def _read_lines(path: Path, problems: list[str]) -> list[Record]:
             records.append(record)
         else:
             unreadable += 1
-    if unreadable:
-        problems.append(f"{path.name}: {unreadable} unreadable line(s) left out of this report")
-    return records
+    return records, unreadable
 
 
 def _read_object(path: Path, problems: list[str]) -> Record:
