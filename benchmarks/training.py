@@ -162,22 +162,29 @@ def train_ours(work: Work, contender: str, data: Path, seat: Seat) -> None:
         work = Work(work.preset, work.length, work.rows, work.goals, MASKED, vocabulary=work.vocabulary)
     workshop = workshop_of(work, contender, data)
     trainer = workshop.trainer(StepPlan(100_000, WARMUP, "steps"))
+
+    def learned() -> dict[str, float]:
+        recipe = workshop.recipe
+        return {
+            "held_out_loss": workshop.held_out.evaluate(trainer.model, trainer.device).token_loss,
+            "tokens_seen": trainer.state.tokens,
+            "mflop_a_token": flops_per_token(recipe.model, recipe.objective, recipe.data.row_length) / 1e6,
+            "peak_gflops": matrix_peak(workshop.machine) / 1e9,
+        }
+
+    make_steps(seat, lambda: trainer.step().tokens, learned)
+
+
+def make_steps(seat: Seat, step: Callable[[], int], learned: Callable[[], dict[str, float]]) -> None:
+    """Make as many steps as are asked for, the first ones of each asking not timed; `step` gives its tokens."""
     for amount in seat.amounts():
         if not amount:
-            found = workshop.held_out.evaluate(trainer.model, trainer.device)
-            recipe = workshop.recipe
-            seat.answer(
-                held_out_loss=found.token_loss,
-                tokens_seen=trainer.state.tokens,
-                mflop_a_token=flops_per_token(recipe.model, recipe.objective, recipe.data.row_length) / 1e6,
-                peak_gflops=matrix_peak(workshop.machine) / 1e9,
-            )
+            seat.answer(**learned())
             continue
         for _ in range(WARM):
-            trainer.step()
-        began, tokens = time.perf_counter(), 0
-        for _ in range(amount):
-            tokens += trainer.step().tokens
+            step()
+        began = time.perf_counter()
+        tokens = sum(step() for _ in range(amount))
         seat.answer(done=tokens, seconds=time.perf_counter() - began)
 
 
@@ -231,18 +238,13 @@ def train_checkout(work: Work, contender: str, data: Path, seat: Seat) -> None:
             yield collate([rows[place] for place in rng.integers(len(rows), size=work.rows)])
 
     made = checkouts.steps(peer, batches(), WARMUP, torch.bfloat16 if FAST_BFLOAT16 else torch.float32)
-    total = 0
-    for amount in seat.amounts():
-        if not amount:
-            seat.answer(held_out_loss=ask(peer.model, workshop, peer.logits), tokens_seen=total)
-            continue
-        for _ in range(WARM):
-            total += count_tokens(next(made))
-        began, tokens = time.perf_counter(), 0
-        for _ in range(amount):
-            tokens += count_tokens(next(made))
-        seat.answer(done=tokens, seconds=time.perf_counter() - began)
-        total += tokens
+    seen: list[int] = []
+
+    def step() -> int:
+        seen.append(count_tokens(next(made)))
+        return seen[-1]
+
+    make_steps(seat, step, lambda: {"held_out_loss": ask(peer.model, workshop, peer.logits), "tokens_seen": sum(seen)})
 
 
 def train_peer(work: Work, contender: str, data: Path, seat: Seat) -> None:
