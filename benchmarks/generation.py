@@ -30,12 +30,13 @@ from benchmarks.training import WARMUP, WORKS, workshop_of
 from osnowa.generate.decode import decode
 from osnowa.generate.frame import Frame
 from osnowa.generate.int8 import to_int8
+from osnowa.generate.packed import pack
 from osnowa.generate.settings import GenerationConfig
 from osnowa.generate.weights import lay_out
 from osnowa.model import ModelConfig, Transformer, initialise
 from osnowa.runs.prepare import prepare_into
 from osnowa.train.budget import StepPlan
-from osnowa.train.precision import choose_precision, tune_allocator
+from osnowa.train.precision import choose_precision, has_fast_bfloat16, tune_allocator
 
 SHAPE: dict[str, object] = {
     "vocab_size": 16_384,
@@ -67,6 +68,8 @@ def ours(dtype: torch.dtype, *, int8: bool = False) -> tuple[Run, Transformer]:
     lay_out(model)
     if int8:
         to_int8(model)
+    elif dtype == torch.bfloat16 and has_fast_bfloat16(torch.device("cpu")):
+        pack(model)
     frame = Frame((1,), None, ())
 
     def run(prompt: list[int], tokens: int) -> list[int]:

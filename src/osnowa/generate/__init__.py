@@ -6,6 +6,7 @@ from osnowa.generate.embed import embed
 from osnowa.generate.fill import FillResult, Guess, NextSentenceResult, fill, next_sentence
 from osnowa.generate.frame import Frame
 from osnowa.generate.int8 import to_int8
+from osnowa.generate.packed import pack
 from osnowa.generate.settings import GenerationConfig
 from osnowa.generate.text import GenerateResult, generate, stream
 from osnowa.generate.weights import lay_out
@@ -22,6 +23,7 @@ __all__ = [
     "generate",
     "lay_out",
     "next_sentence",
+    "pack",
     "stream",
     "to_int8",
 ]

@@ -102,7 +102,10 @@ class Attention(nn.Module):
         v: Float[Tensor, "batch kv_head key d_head"],
         mask: Float[Tensor, "#batch _ query key"] | None,
     ) -> Float[Tensor, "batch query d_model"]:
-        """The weighted sums of all heads side by side, through W0."""
+        """The weighted sums of all heads side by side, through W0; computed as exactly as the keys were kept."""
+        dtype = q.dtype
+        if k.dtype != dtype:
+            q, mask = q.to(k.dtype), None if mask is None else mask.to(k.dtype)
         if self.stepwise(q):
             context = self.attend(q, k, v, mask)
         else:
@@ -110,7 +113,7 @@ class Attention(nn.Module):
             context = F.scaled_dot_product_attention(
                 q, k, v, mask, dropout, scale=self.scale, enable_gqa=q.size(1) != k.size(1)
             )
-        return self.output(self.context(context).transpose(1, 2).flatten(2))
+        return self.output(self.context(context).transpose(1, 2).flatten(2).to(dtype))
 
     def stepwise(self, q: Float[Tensor, "batch head query d_head"]) -> bool:
         """Each step on its own: when somebody looks, where scores are capped, and on a CPU where it is faster.

@@ -13,7 +13,11 @@ from osnowa.model.mask import Layout
 
 
 class LayerCache:
-    """The keys and values of one layer in buffers of fixed size: nothing is copied when a token is added."""
+    """The keys and values of one layer in buffers of fixed size: nothing is copied when a token is added.
+
+    Those of sixteen bits are kept in float32 on a CPU, whose attention for one query over 100 keys takes 29 us so and
+    113 in bfloat16 (over 500: 99 and 547).
+    """
 
     def __init__(self, capacity: int) -> None:
         self.capacity, self.length = capacity, 0
@@ -26,7 +30,8 @@ class LayerCache:
         """All keys and values so far, these included."""
         if self.keys is None or self.values is None:
             shape = (*keys.shape[:2], self.capacity, keys.size(3))
-            self.keys, self.values = keys.new_empty(shape), values.new_empty(shape)
+            kept = torch.promote_types(keys.dtype, torch.float32) if keys.device.type == "cpu" else keys.dtype
+            self.keys, self.values = keys.new_empty(shape, dtype=kept), values.new_empty(shape, dtype=kept)
         stop = self.length + keys.size(2)
         assert stop <= self.capacity, f"{stop} tokens in a cache for {self.capacity}"
         self.keys[:, :, self.length : stop], self.values[:, :, self.length : stop] = keys, values

@@ -24,9 +24,9 @@ class RMSNorm(nn.Module):
     def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
         if not torch.is_grad_enabled():
             weight = 1 + self.weight if self.offset else self.weight
-            if x.numel() == x.size(-1) and x.dtype == torch.float32 and x.device.type == "cpu":
-                row = x.view(-1)  # one token: 11 us, the library's own call 25
-                return x * (torch.dot(row, row).item() / len(row) + self.eps) ** -0.5 * weight
+            if x.numel() == x.size(-1) and x.device.type == "cpu":  # one token: 11 to 15 us, the library's own call 25
+                length = torch.linalg.vector_norm(x, dtype=torch.promote_types(x.dtype, torch.float32)).item()
+                return x * (length * length / x.size(-1) + self.eps) ** -0.5 * weight
             return F.rms_norm(x, weight.shape, weight, self.eps)
         exact = x.to(torch.promote_types(x.dtype, torch.float32))
         scaled = (exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)

@@ -24,18 +24,20 @@ from osnowa.generate import (
     generate,
     lay_out,
     next_sentence,
+    pack,
     stream,
     to_int8,
 )
 from osnowa.model import Layout, ModelConfig, Transformer
 from osnowa.tokenizer import Tokenizer
+from osnowa.train.precision import has_fast_bfloat16
 
-Weights = Literal["float", "int8"]
+Weights = Literal["float", "bfloat16", "int8"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A base model with its tokenizer, in float32."""
+    """A base model with its tokenizer, in float32 unless `load` was asked for less."""
 
     transformer: Transformer
     tokenizer: Tokenizer
@@ -149,21 +151,26 @@ def find_model_folder(path: Path) -> Path:
 
 
 def check_weights(weights: str, device: str) -> None:
-    """Raises SettingsError: other weights than there are, or int8 on a GPU."""
-    if weights not in get_args(Weights):
-        raise SettingsError(f"weights = {weights}", "no such weights", f"use {' or '.join(get_args(Weights))}")
+    """Raises SettingsError: other weights than there are, bfloat16 where it is slow, or int8 on a GPU."""
+    kinds = get_args(Weights)
+    if weights not in kinds:
+        known = f"{', '.join(kinds[:-1])} or {kinds[-1]}"
+        raise SettingsError(f"weights = {weights}", "no such weights", f"use {known}")
     if weights == "int8" and device != "cpu":
         raise SettingsError("weights = int8", f"are for the processor, not for {device}", "use --device cpu")
+    if weights == "bfloat16" and not has_fast_bfloat16(torch.device(device)):
+        raise SettingsError("weights = bfloat16", f"this {device} does not compute in bfloat16", "use float or int8")
 
 
 def load(path: str | Path, device: str = "cpu", weights: Weights = "float") -> Model:
     """A model from a run folder, its model/ folder, or a Hugging Face folder of a known architecture.
 
-    `weights`: "float", exactly as stored, or "int8", rounded to whole numbers of eight bits, which says single tokens
-    several times as fast on a CPU.
+    `weights`: "float", in float32 exactly as stored; "bfloat16", computed in half the memory with three digits instead
+    of seven, where the processor or GPU does so; or "int8", rounded to whole numbers of eight bits, which says single
+    tokens several times as fast on a CPU.
 
     Raises:
-        SettingsError: other weights, or int8 on a GPU.
+        SettingsError: other weights, bfloat16 on a machine that only emulates it, or int8 on a GPU.
         OsnowaError: missing, damaged, or of an architecture that osnowa does not know.
     """
     check_weights(weights, device)
@@ -175,10 +182,12 @@ def load(path: str | Path, device: str = "cpu", weights: Weights = "float") -> M
     transformer.load_state_dict(
         imported.weights, strict=False
     )  # names and shapes were checked; a tied matrix is absent
-    transformer = transformer.to(device).eval()
+    transformer = transformer.to(device, torch.bfloat16 if weights == "bfloat16" else torch.float32).eval()
     lay_out(transformer)
     if weights == "int8":
         to_int8(transformer)
+    elif weights == "bfloat16" and device == "cpu":
+        pack(transformer)
     frame = Frame.of(imported.tokenizer, imported.config, imported.ids.start)
     notes = tuple(note.message for note in imported.notes)
     return Model(transformer, imported.tokenizer, folder, frame, imported.masked_head, imported.source_whole, notes)

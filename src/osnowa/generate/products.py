@@ -1,0 +1,47 @@
+"""Other ways to keep the matrices of a model that is only asked: each product replaced where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from osnowa.model import Transformer
+from osnowa.model.joined import Joined
+
+
+class Replacement(Protocol):
+    """A module that stands in for a linear layer: a product of which a part of the outputs can be asked alone."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __call__(self, x: Tensor, /) -> Tensor: ...
+
+    def part(self, first: int, stop: int) -> nn.Module:
+        """The outputs from `first` to `stop`; the memory is shared."""
+        ...
+
+
+def replace(model: Transformer, make: Callable[[Tensor, Tensor | None], Replacement]) -> None:
+    """`make(weight, bias)` for every matrix of the blocks and the projection onto the vocabulary.
+
+    Embeddings, norms, experts and what chooses among them stay. For a model that was laid out (`lay_out`).
+    """
+    for module in list(model.modules()):
+        joined = getattr(module, "joined", None)
+        if isinstance(joined, Joined):
+            whole = make(joined.product.weight, joined.product.bias)
+            parts, first = {}, 0
+            for layer, size in zip(joined.layers, joined.sizes, strict=True):
+                parts[layer] = whole.part(first, first + size)
+                first += size
+            for name, layer in list(module.named_children()):
+                if layer in parts:
+                    setattr(module, name, parts[layer])
+            joined.product, joined.layers = whole, tuple(parts.values())
+    for module in list(model.modules()):
+        for name, layer in list(module.named_children()):
+            if isinstance(layer, nn.Linear) and name != "router":
+                setattr(module, name, make(layer.weight, layer.bias))
