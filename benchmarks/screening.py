@@ -33,6 +33,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "linear": ("--training.schedule=linear",),
     "8 rows": ("--training.batch_rows=8",),
     "32 rows": ("--training.batch_rows=32",),
+    "growing batch": ("--training.ramp_share=0.3",),
     "15 % masked": ("--objective.mask_share=0.15",),
 }
 ENCODERS_ONLY = {"15 % masked"}

@@ -34,6 +34,7 @@ def make_trainer(
     dtype: torch.dtype = torch.float32,
     micro_rows: int | None = None,
     model: dict[str, Any] | None = None,
+    compiled: bool = False,
     **settings: Any,
 ) -> Trainer:
     """A fresh trainer; the same arguments always make the same one."""
@@ -78,6 +79,7 @@ def make_trainer(
         device=torch.device("cpu"),
         dtype=dtype,
         micro_rows=micro_rows or 4,
+        compiled=compiled,
     )
 
 

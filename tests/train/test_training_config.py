@@ -52,7 +52,7 @@ def test_a_trainer_draws_as_many_rows_and_goes_on_where_it_was() -> None:
     trainer = make_trainer(**settings)
     taken = []
     for _ in range(6):
-        batches, after = trainer.draw(trainer.state.place)
+        batches, after = trainer.draw(trainer.state.step + 1, trainer.state.place)
         taken.append(sum(len(batch.tokens) for batch in batches))
         trainer.step()
         assert trainer.state.place == after

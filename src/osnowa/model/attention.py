@@ -11,6 +11,7 @@ from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.joined import Joined
+from osnowa.model.mask import Blocks
 from osnowa.model.norm import build_norm
 from osnowa.model.position import Rotate
 from osnowa.model.tap import Tap
@@ -47,7 +48,7 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "batch query d_model"],
         memory: Float[Tensor, "batch memory d_model"],
-        mask: Float[Tensor, "#batch _ query key"] | None,
+        mask: Float[Tensor, "#batch _ query key"] | Blocks | None,
         rotate: Rotate,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "batch query d_model"]:
@@ -84,7 +85,7 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "batch query d_model"],
         memory: Float[Tensor, "batch memory d_model"],
-        mask: Float[Tensor, "batch 1 query memory"] | None,
+        mask: Float[Tensor, "batch 1 query memory"] | Blocks | None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "batch query d_model"]:
         """Cross-attention, without order; `cache` keeps the memory's keys and values, which never change."""
@@ -100,9 +101,11 @@ class Attention(nn.Module):
         q: Float[Tensor, "batch head query d_head"],
         k: Float[Tensor, "batch kv_head key d_head"],
         v: Float[Tensor, "batch kv_head key d_head"],
-        mask: Float[Tensor, "#batch _ query key"] | None,
+        mask: Float[Tensor, "#batch _ query key"] | Blocks | None,
     ) -> Float[Tensor, "batch query d_model"]:
         """The weighted sums of all heads side by side, through W0; computed as exactly as the keys were kept."""
+        if isinstance(mask, Blocks):
+            return self.output(self.by_blocks(q, k, v, mask).transpose(1, 2).flatten(2))
         dtype = q.dtype
         if k.dtype != dtype:
             q, mask = q.to(k.dtype), None if mask is None else mask.to(k.dtype)
@@ -114,6 +117,15 @@ class Attention(nn.Module):
                 q, k, v, mask, dropout, scale=self.scale, enable_gqa=q.size(1) != k.size(1)
             )
         return self.output(self.context(context).transpose(1, 2).flatten(2).to(dtype))
+
+    def by_blocks(self, q: Tensor, k: Tensor, v: Tensor, mask: Blocks) -> Float[Tensor, "batch head query d_head"]:
+        """The same by flex_attention for a BlockMask; no dropout."""
+        from torch.nn.attention.flex_attention import flex_attention
+
+        cap = self.cap
+        bend = None if cap is None else lambda score, *_: softcap(score, cap)
+        context: Tensor = flex_attention(q, k, v, bend, mask.mask, self.scale, enable_gqa=q.size(1) != k.size(1))
+        return self.context(context)
 
     def stepwise(self, q: Float[Tensor, "batch head query d_head"]) -> bool:
         """Each step on its own: when somebody looks, where scores are capped, and on a CPU where it is faster.

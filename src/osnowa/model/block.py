@@ -12,6 +12,7 @@ from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.feed_forward import build_feed_forward
+from osnowa.model.mask import Blocks
 from osnowa.model.norm import build_norm
 from osnowa.model.position import Rotate
 from osnowa.model.tap import Tap
@@ -48,10 +49,10 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch seq d_model"],
-        mask: Float[Tensor, "#batch _ seq key"] | None,
+        mask: Float[Tensor, "#batch _ seq key"] | Blocks | None,
         rotate: Rotate,
         memory: Float[Tensor, "batch memory d_model"] | None = None,
-        memory_mask: Float[Tensor, "batch 1 seq memory"] | None = None,
+        memory_mask: Float[Tensor, "batch 1 seq memory"] | Blocks | None = None,
         cache: tuple[LayerCache | None, LayerCache | None] = (None, None),
     ) -> Float[Tensor, "batch seq d_model"]:
         """`cache`: what self-attention and cross-attention remember."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from osnowa.model.attention import softcap
 from osnowa.model.config import ModelConfig
+from osnowa.model.cross_entropy import projected_cross_entropy
 from osnowa.model.feed_forward import ACTIVATIONS
 from osnowa.model.norm import build_norm
 from osnowa.model.tap import Tap
@@ -38,9 +39,38 @@ class LanguageModelHead(nn.Module):
         self.logits = Tap("batch seq vocab")
 
     def forward(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch vocab"]:
+        return self.logits(softcap(self.projection(self.ready(hidden)), self.cap))
+
+    def ready(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """What the projection is given."""
         hidden = self.transform(hidden)
-        logits = self.projection(hidden if self.scale == 1.0 else hidden * self.scale)
-        return self.logits(softcap(logits, self.cap))
+        return hidden if self.scale == 1.0 else hidden * self.scale
+
+    def loss(
+        self,
+        hidden: Float[Tensor, "asked d_model"],
+        labels: Int[Tensor, " asked"],
+        smoothing: float = 0.0,
+        *,
+        filled: bool = False,
+    ) -> Float[Tensor, ""]:
+        """The sum of the cross-entropies of these places; `filled`: some labels are IGNORED.
+
+        Logits are made on the way and not kept; who watches them gets ones made for that.
+        """
+        projection, ready = self.projection, self.ready(hidden)
+        if self.logits.watched:
+            with torch.no_grad():
+                self.logits(softcap(projection(ready), self.cap))
+        return projected_cross_entropy(
+            ready,
+            projection.weight,
+            projection.bias,
+            labels,
+            smoothing=smoothing,
+            cap=self.cap,
+            filled=filled,
+        )
 
 
 class NextSentenceHead(nn.Module):

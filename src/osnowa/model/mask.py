@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -32,12 +34,17 @@ class Layout:
         """Row i is what row rows[i] was."""
         return Layout(self.positions[rows], self.document_ids[rows], None if self.prefix is None else self.prefix[rows])
 
-    def to(self, device: torch.device) -> Layout:
-        """The same on a device."""
-        prefix = None if self.prefix is None else self.prefix.to(device, non_blocking=True)
-        return Layout(
-            self.positions.to(device, non_blocking=True), self.document_ids.to(device, non_blocking=True), prefix
-        )
+    def map(self, change: Callable[[Tensor], Tensor]) -> Layout:
+        """The same with every tensor changed."""
+        prefix = None if self.prefix is None else change(self.prefix)
+        return Layout(change(self.positions), change(self.document_ids), prefix)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Who may look at whom as torch's flex_attention wants it: blocks of places that nobody sees are not computed."""
+
+    mask: Any  # a BlockMask
 
 
 def visible(
@@ -48,10 +55,33 @@ def visible(
     if not causal and window is None:
         return seen
     gap = query.positions[:, None, :, None] - key.positions[:, None, None, :]
+    shown = None if key.prefix is None else key.prefix[:, None, None, :]
+    return _near_enough(seen, gap, shown, causal, window)
+
+
+def _near_enough(seen: Tensor, gap: Tensor, shown: Tensor | None, causal: bool, window: int | None) -> Tensor:
+    """`seen`, where the key is not later or `shown` to all, and nearer than `window`; for any shape."""
     if causal:
         before = gap >= 0
-        seen = seen & (before if key.prefix is None else before | key.prefix[:, None, None, :])
+        seen = seen & (before if shown is None else before | shown)
     return seen if window is None else seen & (gap.abs() < window)
+
+
+def blocks(query: Layout, key: Layout, causal: bool = False, window: int | None = None) -> Blocks:
+    """The rule of `visible`, block by block."""
+    from torch.nn.attention.flex_attention import create_block_mask  # 2 s, and only a GPU's training asks for it
+
+    def seen(row: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        same = query.document_ids[row, q] == key.document_ids[row, k]
+        shown = None if key.prefix is None else key.prefix[row, k]
+        return _near_enough(same, query.positions[row, q] - key.positions[row, k], shown, causal, window)
+
+    (rows, queries), keys = query.positions.shape, key.positions.size(1)
+    return Blocks(
+        create_block_mask(
+            lambda row, _head, q, k: seen(row, q, k), rows, None, queries, keys, device=query.positions.device
+        )
+    )
 
 
 def additive(

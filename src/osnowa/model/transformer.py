@@ -13,7 +13,7 @@ from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.feed_forward import Experts, balance_loss
 from osnowa.model.head import LanguageModelHead, NextSentenceHead
-from osnowa.model.mask import Layout, additive, visible
+from osnowa.model.mask import Blocks, Layout, additive, blocks, visible
 from osnowa.model.norm import build_norm
 from osnowa.model.position import POSITIONS, Rotation
 from osnowa.model.tap import Tap
@@ -43,7 +43,7 @@ class Stack(nn.Module):
 
     def __init__(self, config: ModelConfig, num_layers: int, causal: bool, cross: bool = False) -> None:
         super().__init__()
-        self.causal, self.windows = causal, config.windows
+        self.causal, self.windows, self.by_blocks = causal, config.windows, False
         self.position = POSITIONS[config.position](config, causal)
         self.embedded = Tap("batch seq d_model")
         self.input_norm = build_norm(config, config.input_norm)
@@ -73,7 +73,7 @@ class Stack(nn.Module):
 
     def surroundings(
         self, x: Tensor, layout: Layout, memory_layout: Layout | None, cache: Cache | None
-    ) -> tuple[dict[int | None, Tensor | None], Tensor | None, list[Rotation]]:
+    ) -> tuple[dict[int | None, Tensor | Blocks | None], Tensor | Blocks | None, list[Rotation]]:
         """The mask of each window, the mask across to the memory, and how layers turn queries and keys."""
         keys = layout if cache is None else cache.extend(layout)
         if cache is not None and cache.planned is not None and x.size(1) == 1:
@@ -82,12 +82,20 @@ class Stack(nn.Module):
                 if memory_layout is not None and not bool(memory_layout.document_ids.all()):
                     cache.memory_mask = additive(visible(layout, memory_layout), x.dtype)
             stop = cache.length
-            masks = {window: cache.ahead.mask(window, stop) for window in cache.ahead.near}
+            masks: dict[int | None, Tensor | Blocks | None] = {
+                window: cache.ahead.mask(window, stop) for window in cache.ahead.near
+            }
             return masks, cache.memory_mask, cache.ahead.rotations(stop - 1)
+        rotations = self.position.rotations(layout.positions, x.dtype)
+        if self.by_blocks and self.training and cache is None:
+            seen: dict[int | None, Tensor | Blocks | None] = {
+                w: blocks(layout, keys, self.causal, w) for w in set(self.windows)
+            }
+            return seen, None if memory_layout is None else blocks(layout, memory_layout), rotations
         bias = self.position.bias(layout.positions, keys.positions)
         full = {w: additive(visible(layout, keys, self.causal, w), x.dtype, bias) for w in set(self.windows)}
         memory_mask = None if memory_layout is None else additive(visible(layout, memory_layout), x.dtype)
-        return dict(full), memory_mask, self.position.rotations(layout.positions, x.dtype)
+        return dict(full), memory_mask, rotations
 
 
 class Transformer(nn.Module):
@@ -122,6 +130,12 @@ class Transformer(nn.Module):
         With a `cache` the tokens are those after the ones that it remembers, and it remembers these, too.
         """
         return self.decoder(self.embedding(tokens), layout, memory, memory_layout, cache)
+
+    def look_by_blocks(self) -> None:
+        """In training, attention by torch's flex_attention, which skips what nobody sees; made for compiled steps."""
+        for stack in self.children():
+            if isinstance(stack, Stack):
+                stack.by_blocks = True
 
     def balance_loss(self, real: Bool[Tensor, "batch seq"]) -> Float[Tensor, ""] | None:
         """How unequally busy the experts were in the last forward; None without experts. `real` is False at padding."""

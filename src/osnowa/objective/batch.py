@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from osnowa.model import Layout
+from osnowa.model.cross_entropy import IGNORED
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class Batch:
     first: Int[Tensor, " pair"]  # flat places of the [CLS] of labelled pairs
     is_next: Int[Tensor, " pair"]
     source: Source | None = None
+    filled: bool = False  # some labels and verdicts are IGNORED, some rows are padding: the size is fixed
+
+    @property
+    def num_asked(self) -> int:
+        """Places where a token is asked."""
+        return int((self.labels != IGNORED).sum())
+
+    @property
+    def num_pairs(self) -> int:
+        """Labelled pairs."""
+        return int((self.is_next != IGNORED).sum())
 
     @property
     def num_tokens(self) -> int:
@@ -55,23 +67,51 @@ class Batch:
         layouts = [self.layout, *([] if self.source is None else [self.source.layout])]
         return sum(int((layout.document_ids > 0).sum()) for layout in layouts)
 
+    def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The same with every tensor changed."""
+        source = None if self.source is None else Source(change(self.source.tokens), self.source.layout.map(change))
+        return Batch(
+            change(self.tokens),
+            change(self.segments),
+            self.layout.map(change),
+            change(self.selected),
+            change(self.labels),
+            change(self.first),
+            change(self.is_next),
+            source,
+            self.filled,
+        )
+
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
+        return self.map(lambda tensor: tensor.to(device, non_blocking=True))
 
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.to(device, non_blocking=True)
+    def fill(self, rows: int, asked: int, pairs: int) -> Batch:
+        """The same questions in a batch of a fixed size: further rows are padding, further answers are not counted.
 
-        source = None if self.source is None else Source(move(self.source.tokens), self.source.layout.to(device))
+        For a compiled step, which is compiled anew for each size. Counts that are there already may not be more.
+        """
+
+        def more(tensor: Tensor) -> Tensor:
+            return _longer(tensor, rows, 0)
+
+        source = None if self.source is None else Source(more(self.source.tokens), self.source.layout.map(more))
         return Batch(
-            move(self.tokens),
-            move(self.segments),
-            self.layout.to(device),
-            move(self.selected),
-            move(self.labels),
-            move(self.first),
-            move(self.is_next),
+            more(self.tokens),
+            more(self.segments),
+            self.layout.map(more),
+            _longer(self.selected, asked, 0),
+            _longer(self.labels, asked, IGNORED),
+            _longer(self.first, pairs, 0),
+            _longer(self.is_next, pairs, IGNORED),
             source,
+            filled=True,
         )
+
+
+def _longer(tensor: Tensor, length: int, value: int) -> Tensor:
+    assert len(tensor) <= length, f"{len(tensor)} in a batch for {length}"
+    return torch.cat((tensor, tensor.new_full((length - len(tensor), *tensor.shape[1:]), value)))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from osnowa.data import Room, Rows, Shape
 from osnowa.model import Transformer
+from osnowa.model.cross_entropy import IGNORED
 from osnowa.objective.batch import Batch, Outcome, Vocabulary
 from osnowa.objective.config import ObjectiveConfig
 
@@ -34,18 +35,23 @@ class Objective(ABC):
         Labels are smoothed while the model is in training mode (Szegedy et al. 2016, section 7), never on held-out text.
         """
         hidden = hidden_vectors(model, batch).flatten(0, 1)
-        logits = _wide(model.head(hidden.index_select(0, batch.selected)))
+        asked = hidden.index_select(0, batch.selected)
         smoothing = self.config.label_smoothing if model.training else 0.0
-        loss = F.cross_entropy(logits, batch.labels, reduction="sum", label_smoothing=smoothing)
-        next_sentence, num_pairs, right, pairs_right = loss.new_zeros(()), 0, 0, 0
-        if count_right:
-            right = int((logits.argmax(-1) == batch.labels).sum())
+        right, pairs_right = 0, 0
+        if torch.is_grad_enabled() and not count_right:
+            loss = model.head.loss(asked, batch.labels, smoothing, filled=batch.filled)
+        else:
+            logits = _wide(model.head(asked))
+            loss = F.cross_entropy(
+                logits, batch.labels, reduction="sum", label_smoothing=smoothing, ignore_index=IGNORED
+            )
+            right = int((logits.argmax(-1) == batch.labels).sum()) if count_right else 0
+        next_sentence, num_pairs = loss.new_zeros(()), 0
         if model.next_sentence is not None and len(batch.first):
             num_pairs = len(batch.first)
             verdicts = _wide(model.next_sentence(hidden.index_select(0, batch.first)))
-            next_sentence = F.cross_entropy(verdicts, batch.is_next, reduction="sum")
-            if count_right:
-                pairs_right = int((verdicts.argmax(-1) == batch.is_next).sum())
+            next_sentence = F.cross_entropy(verdicts, batch.is_next, reduction="sum", ignore_index=IGNORED)
+            pairs_right = int((verdicts.argmax(-1) == batch.is_next).sum()) if count_right else 0
         balance = model.balance_loss(batch.layout.document_ids > 0)
         balance = loss.new_zeros(()) if balance is None else balance
         return Outcome(loss, next_sentence, balance, len(batch.labels), num_pairs, right, pairs_right)

@@ -11,6 +11,7 @@ import torch
 
 from osnowa.errors import SettingsError
 from osnowa.runs.recipe import Recipe
+from osnowa.train.compiled import choose_compiled
 from osnowa.train.precision import choose_precision, tune_allocator, tune_matmul
 
 _TOKENS_AT_ONCE = {"cpu": 8192, "cuda": 65_536}  # of a micro-batch, when the recipe does not say
@@ -24,6 +25,7 @@ class Machine:
     dtype: torch.dtype
     threads: int
     micro_rows: int
+    compiled: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor_name()
@@ -42,7 +44,7 @@ def set_up(recipe: Recipe) -> Machine:
     """Choose device, precision, threads and micro-batch, and tune the process for them.
 
     Raises:
-        SettingsError: a device that is not there.
+        SettingsError: a device or a compiler that is not there.
     """
     wanted = recipe.run.device
     if wanted == "cuda" and not torch.cuda.is_available():
@@ -57,7 +59,8 @@ def set_up(recipe: Recipe) -> Machine:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     micro = recipe.training.micro_rows or max(1, _TOKENS_AT_ONCE[device.type] // recipe.data.row_length)
-    return Machine(device, dtype, threads, min(micro, recipe.training.batch_rows))
+    compiled = choose_compiled(recipe.training.compiled, device)
+    return Machine(device, dtype, threads, min(micro, recipe.training.batch_rows), compiled)
 
 
 def usual_threads() -> int:

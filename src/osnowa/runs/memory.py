@@ -15,11 +15,13 @@ from osnowa.data import TokenSplit
 from osnowa.data.blocks import BLOCK_TOKENS
 from osnowa.model import Layout, ModelConfig
 from osnowa.model.attention import LONGEST_STEPWISE, Attention
+from osnowa.model.cross_entropy import BLOCK_NUMBERS, SLICE_NUMBERS_CPU
 from osnowa.model.outline import outline
 from osnowa.objective import Batch, ObjectiveConfig, Source, build_objective
 from osnowa.runs.machine import Machine
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.work import RowShape, placeholder, row_shape
+from osnowa.train.evaluation import ROWS_AT_ONCE
 from osnowa.train.optimisers import OptimiserName, group_names
 
 _FLOAT, _HALF = 4, 2
@@ -61,20 +63,28 @@ def estimate(recipe: Recipe, machine: Machine, split: TokenSplit) -> Memory:
     longest = max(shape.encoder_places, shape.decoder_places)
     stepwise = on_cpu and longest <= LONGEST_STEPWISE
     kept = kept_for_backward(config, recipe.objective, row_length, rows, dtype=machine.dtype, stepwise=stepwise)
-    logits = 2 * _FLOAT * round(rows * shape.asked) * config.vocab_size  # of log-probabilities and logits: gradients
+    logits = _logits(rows * shape.asked, config.vocab_size, machine)
     parameters, remembered, moving = _optimiser(config, training.optimiser)
     gradients = _FLOAT * parameters
     copies = 0 if machine.dtype == torch.float32 else 2 * _HALF * parameters
     accumulated = gradients if rows < training.batch_rows else 0
-    beside = max(
-        round(_LOOSE * (kept + logits)) + accumulated, gradients + moving
-    )  # the same memory serves both, one after the other
+    asked_at_once = 2 * _FLOAT * round(min(rows, ROWS_AT_ONCE) * shape.asked) * config.vocab_size  # of held-out text
+    beside = max(  # the same memory serves all three, one after the other
+        round(_LOOSE * (kept + logits)) + accumulated, round(_LOOSE * asked_at_once), gradients + moving
+    )
     return Memory(
         weights=_FLOAT * parameters + remembered + copies + gradients,
         activations=beside - gradients,
         data=mapped(split) + _PLAN_BYTES * min(split.num_tokens, BLOCK_TOKENS) // row_length,
         program=resident() + _ENGINE if on_cpu else 0,
     )
+
+
+def _logits(asked: float, vocab_size: int, machine: Machine) -> int:
+    """Bytes of the logits that become their own gradient, and of the slices of log-probabilities beside them."""
+    numbers, block = round(asked) * vocab_size, max(vocab_size, BLOCK_NUMBERS)
+    piece = max(vocab_size, SLICE_NUMBERS_CPU) if machine.device.type == "cpu" else block
+    return machine.dtype.itemsize * min(numbers, block) + 2 * _FLOAT * min(numbers, piece)
 
 
 def _optimiser(config: ModelConfig, name: OptimiserName) -> tuple[int, int, int]:

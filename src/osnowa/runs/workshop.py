@@ -87,6 +87,7 @@ class Workshop:
             device=machine.device,
             dtype=machine.dtype,
             micro_rows=machine.micro_rows,
+            compiled=machine.compiled,
         )
 
     def training(self, plan: StepPlan) -> TrainingConfig:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from osnowa.errors import SettingsError
 from osnowa.settings import Settings
+from osnowa.train.compiled import CompiledName
 from osnowa.train.optimisers import OptimiserName
 from osnowa.train.precision import PrecisionName
 from osnowa.train.schedules import ScheduleName
@@ -55,6 +56,9 @@ class TrainingConfig(Settings):
         description="processor threads; none: OMP_NUM_THREADS where it is set, else one a core",
         ge=1,
         le=1024,
+    )
+    compiled: CompiledName = Field(
+        default="auto", description="forward and backward pass compiled whole: yes, no, or on a GPU alone (auto)"
     )
     deterministic: bool = Field(default=False, description="on a GPU: the same bits each time, slower")
 

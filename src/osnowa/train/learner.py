@@ -11,6 +11,7 @@ from torch import Tensor
 
 from osnowa.model import Transformer
 from osnowa.objective import Batch, Objective
+from osnowa.train.compiled import Ask, compile_questions
 from osnowa.train.config import TrainingConfig
 from osnowa.train.optimisers import Optimiser
 from osnowa.train.precision import MasterWeights
@@ -40,10 +41,12 @@ class Learner:
         seed: int,
         device: torch.device,
         dtype: torch.dtype,
+        compiled: bool = False,
     ) -> None:
         self.model, self.objective, self.config = model, objective, config
         self.seed, self.device = seed, device
         self.masters = MasterWeights(model, dtype)
+        self.compiled: Ask | None = compile_questions(model, objective) if compiled else None
         self.optimiser = self.new_optimiser()
 
     def new_optimiser(self) -> Optimiser:
@@ -65,24 +68,25 @@ class Learner:
         `step` is the number of updates before this one.
         """
         config = self.config
-        num_asked = sum(len(batch.labels) for batch in batches)
-        num_pairs = sum(len(batch.first) for batch in batches) if self.model.next_sentence is not None else 0
+        num_asked = sum(batch.num_asked for batch in batches)
+        num_pairs = sum(batch.num_pairs for batch in batches) if self.model.next_sentence is not None else 0
         balance_weight = self.model.config.balance_weight / len(batches)
-        token_loss = next_loss = balance_loss = 0.0
+        ask, sums = self.compiled or self.objective.outcome, []
         self.model.train()
         for index, batch in enumerate(batches):
             torch.manual_seed(derived_seed(self.seed, step, index))  # dropout: a function of the place, too
-            outcome = self.objective.outcome(self.model, batch.to(self.device))  # stacks, heads, logits, losses
+            outcome = ask(self.model, batch.to(self.device))  # stacks, heads, logits, losses
             loss = outcome.token_loss / num_asked
             if num_pairs:
                 loss = loss + config.next_sentence_weight * outcome.next_sentence_loss / num_pairs
             if balance_weight:
                 loss = loss + balance_weight * outcome.balance_loss
-                balance_loss += balance_weight * outcome.balance_loss.item()
             loss.backward()  # type: ignore[no-untyped-call]  # back-propagation
-            token_loss += outcome.token_loss.item() / num_asked
-            next_loss += outcome.next_sentence_loss.item() / max(1, num_pairs)
+            sums.append(torch.stack((outcome.token_loss, outcome.next_sentence_loss, outcome.balance_loss)).detach())
         self.masters.take_gradients()
+        token_sum, next_sum, balance_sum = (sum(each) for each in zip(*torch.stack(sums).tolist(), strict=True))
+        token_loss, next_loss = token_sum / num_asked, next_sum / max(1, num_pairs)
+        balance_loss = balance_weight * balance_sum
         total = token_loss + config.next_sentence_weight * next_loss + balance_loss
         num_tokens = sum(batch.num_tokens for batch in batches)
         return Losses(total, token_loss, next_loss, balance_loss, num_pairs, num_tokens)

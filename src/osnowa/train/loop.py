@@ -17,6 +17,7 @@ from osnowa.model import Transformer
 from osnowa.objective import Batch, Objective
 from osnowa.train import checkpoints
 from osnowa.train.checkpoints import Checkpoint, Saver, TrainingState
+from osnowa.train.compiled import Ahead, fill
 from osnowa.train.config import TrainingConfig
 from osnowa.train.evaluation import HeldOut, HeldOutResult
 from osnowa.train.incidents import record_incident
@@ -62,10 +63,12 @@ class Trainer(Learner):
         device: torch.device,
         dtype: torch.dtype,
         micro_rows: int,
+        compiled: bool = False,
     ) -> None:
-        super().__init__(model, objective, config, seed=seed, device=device, dtype=dtype)
+        super().__init__(model, objective, config, seed=seed, device=device, dtype=dtype, compiled=compiled)
         self.rows, self.held_out = rows, held_out
         self.steps, self.warmup, self.micro_rows = steps, warmup, micro_rows
+        self.batches = self.draw if device.type == "cpu" else Ahead(self.draw)
         self.state = TrainingState()
 
     # --- one update -------------------------------------------------------------------------------------------
@@ -73,7 +76,7 @@ class Trainer(Learner):
     def step(self) -> StepResult:
         """One update of the weights: the seed's list of steps, top to bottom."""
         state = self.state
-        batches, after = self.draw(state.place)  # mini-batch, and what is asked of it
+        batches, after = self.batches(state.step + 1, state.place)  # mini-batch, and what is asked of it
         losses = self.back_propagate(batches, state.step)  # stacks, heads, logits, loss, back-propagation
         norm = self.clip()
         applied = math.isfinite(losses.total) and math.isfinite(norm)
@@ -91,12 +94,15 @@ class Trainer(Learner):
         next_loss = losses.next_sentence if losses.num_pairs else None
         return StepResult(losses.total, losses.token, next_loss, norm, losses.num_tokens, factor, applied)
 
-    def draw(self, place: Place) -> tuple[list[Batch], Place]:
-        """The mini-batch at `place` with its masks, in micro-batches, and the place after it."""
-        batches, left = [], self.config.rows_at(self.state.step + 1, self.steps)
+    def draw(self, step: int, place: Place) -> tuple[list[Batch], Place]:
+        """The mini-batch of update `step` (from 1) at `place` with its masks, in micro-batches, and the place after it."""
+        batches, left = [], self.config.rows_at(step, self.steps)
+        objective = self.objective.config
+        share = objective.mask_share if objective.question == "hidden" else None
         while left:
             taken, place = self.rows.take(place, min(self.micro_rows, left))
-            batches.append(self.objective.batch(taken))
+            batch = self.objective.batch(taken)
+            batches.append(batch if self.compiled is None else fill(batch, self.micro_rows, share))
             left -= len(taken.numbers)
         return batches, place
 

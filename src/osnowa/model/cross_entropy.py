@@ -1,0 +1,109 @@
+"""Projection onto the vocabulary and cross-entropy as one operation: logits are rewritten as their own gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+IGNORED = -1  # the label of a place that only fills a batch up to a fixed size
+# Numbers of logits at once: a gigabyte of bfloat16. On a CPU a softmax over a few megabytes at a time stays in the cache.
+BLOCK_NUMBERS = 1 << 29
+SLICE_NUMBERS_CPU = 1 << 20
+
+
+def projected_cross_entropy(
+    hidden: Float[Tensor, "asked d_model"],
+    weight: Float[Tensor, "vocab d_model"],
+    bias: Float[Tensor, " vocab"] | None,
+    labels: Int[Tensor, " asked"],
+    *,
+    smoothing: float = 0.0,
+    cap: float | None = None,
+    filled: bool = False,
+) -> Float[Tensor, ""]:
+    """The sum of cross_entropy(softcap(hidden W^T + bias), labels), in float32 at least.
+
+    The same numbers as one operation after the other, but each logit is held once, in the numbers of `hidden`, not three
+    times in float32: the gradient is made on the way there. `filled`: labels may be IGNORED. No second derivatives.
+    """
+    found: Tensor = _ProjectedCrossEntropy.apply(hidden, weight, bias, labels, smoothing, cap, filled)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _ProjectedCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        labels: Tensor,
+        smoothing: float,
+        cap: float | None,
+        filled: bool,
+    ) -> Tensor:
+        wide = torch.promote_types(hidden.dtype, torch.float32)
+        block = max(1, BLOCK_NUMBERS // len(weight))
+        piece = max(1, SLICE_NUMBERS_CPU // len(weight)) if hidden.device.type == "cpu" else block
+        total = hidden.new_zeros((), dtype=wide)
+        towards_hidden, towards_weight, towards_bias = torch.empty_like(hidden), None, None
+        for begin in range(0, len(hidden), block):
+            rows = hidden[begin : begin + block]
+            logits = F.linear(rows, weight, bias)
+            for first in range(0, len(rows), piece):
+                asked = labels[begin + first : begin + min(first + piece, block)]
+                total = total + _to_gradient(logits[first : first + piece], asked, smoothing, cap, filled)
+            torch.mm(logits, weight, out=towards_hidden[begin : begin + block])
+            product = logits.t() @ rows
+            towards_weight = product if towards_weight is None else towards_weight.to(wide) + product
+            if bias is not None:
+                summed = logits.sum(0, dtype=wide)
+                towards_bias = summed if towards_bias is None else towards_bias + summed
+        if towards_weight is None:  # nothing was asked
+            towards_weight = torch.zeros_like(weight)
+        ctx.save_for_backward(
+            towards_hidden,
+            towards_weight.to(weight.dtype),
+            None if bias is None or towards_bias is None else towards_bias.to(bias.dtype),
+        )
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        towards = (None if each is None else each * gradient.to(each.dtype) for each in ctx.saved_tensors)
+        return (*towards, None, None, None, None)
+
+
+def _to_gradient(
+    logits: Float[Tensor, "asked vocab"], labels: Tensor, smoothing: float, cap: float | None, filled: bool
+) -> Float[Tensor, ""]:
+    """The loss of these logits, which become what the loss changes with each of them."""
+    wide, vocab = torch.promote_types(logits.dtype, torch.float32), logits.size(1)
+    bent = None
+    if cap is not None:
+        bent = torch.tanh(logits.to(wide) / cap)
+        log_probabilities = torch.log_softmax(cap * bent, -1)
+    else:
+        log_probabilities = torch.log_softmax(logits, -1, dtype=wide)
+    at = labels.clamp(min=0)[:, None] if filled else labels[:, None]
+    loss = (smoothing - 1.0) * log_probabilities.gather(1, at)
+    if smoothing:
+        loss = loss - smoothing / vocab * log_probabilities.sum(1, keepdim=True)
+    change = log_probabilities.exp_()
+    if smoothing:
+        change = change.sub_(smoothing / vocab)
+    change.scatter_add_(1, at, torch.full_like(loss, smoothing - 1.0))
+    if bent is not None:
+        change = change * (1 - bent * bent)
+    if filled:
+        real = (labels != IGNORED)[:, None]
+        loss, change = loss * real, change * real
+    logits.copy_(change)
+    return loss.sum()
