@@ -11,13 +11,14 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 NODE ?= $(shell command -v node || command -v nodejs)
 
 .NOTPARALLEL:
-.PHONY: help docs bench demo test check format-check lint types tests browser page page-tests format test-compat test-real clean test-families
+.PHONY: help docs bench bench-gpu demo test check format-check lint types tests browser page page-tests format test-compat test-real clean test-families
 
 help:
 	@echo "make demo         pre-train an encoder on the text inside Python, then ask it (about 5 minutes)"
 	@echo "make test         format check, lint, types and all tests"
 	@echo "make check        the same in an environment that is already there (BIN=path/to/bin)"
 	@echo "make docs         write the generated parts of README.md and ARCHITECTURE.md"
+	@echo "make bench-gpu    the same on one CUDA GPU (TINY=1: its way at a size of seconds, on the processor)"
 	@echo "make bench        speed beside transformers, datasets and tokenizers (under an hour; QUICK=1: ten minutes)"
 	@echo "make page         build the explain page from page/ (needs npm; users don't: the built files are committed)"
 	@echo "make format       format the code and sort the imports"
@@ -63,6 +64,10 @@ docs: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(INSTALL) $(VENV)/bin/python install -q -c constraints.txt -e ".[bench]"
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+bench-gpu: $(VENV)/.ready
+	$(INSTALL) $(VENV)/bin/python install -q -c constraints.txt -e ".[bench]"
+	$(BIN)/python -m benchmarks.gpu $(if $(TINY),--tiny) $(if $(NANOGPT),--nanogpt $(NANOGPT))
 
 format:
 	$(BIN)/ruff check --select I --fix .

@@ -57,7 +57,7 @@ def load(folder: Path, file: str) -> ModuleType:
     return module
 
 
-def nano_gpt(folder: Path, reference: Any, length: int, rate: float) -> Checkout:
+def nano_gpt(folder: Path, reference: Any, length: int, rate: float, device: torch.device) -> Checkout:
     """nanoGPT's GPT in the shape of a GPT-2 of transformers."""
     module, shape = load(folder, "model.py"), reference.config
     model = module.GPT(
@@ -70,7 +70,7 @@ def nano_gpt(folder: Path, reference: Any, length: int, rate: float) -> Checkout
             dropout=0.0,
             bias=True,
         )
-    )
+    ).to(device)
 
     def loss(batch: dict[str, Tensor]) -> Tensor:
         tokens = batch["input_ids"]
@@ -81,32 +81,39 @@ def nano_gpt(folder: Path, reference: Any, length: int, rate: float) -> Checkout
         found: Tensor = model(batch["input_ids"], batch["input_ids"])[0]  # with targets it gives those of all places
         return found
 
-    return Checkout(model, loss, logits, model.configure_optimizers(0.0, rate, BETAS, "cpu"))
+    return Checkout(model, loss, logits, model.configure_optimizers(0.0, rate, BETAS, device.type))
 
 
-def nano_t5(folder: Path, reference: Any, _length: int, rate: float) -> Checkout:
+def nano_t5(folder: Path, reference: Any, _length: int, rate: float, device: torch.device) -> Checkout:
     """nanoT5's model in the shape of a T5 v1.1 of transformers."""
-    model = load(folder, "nanoT5/utils/t5_model.py").MyT5(reference.config)
-
+    model = load(folder, "nanoT5/utils/t5_model.py").MyT5(reference.config).to(device)
     optimiser = torch.optim.AdamW(model.parameters(), rate, BETAS, weight_decay=0.0)
     return Checkout(model, lambda batch: model(**batch).loss, lambda batch: model(**batch).logits, optimiser)
 
 
-BUILDERS: dict[str, Callable[[Path, Any, int, float], Checkout]] = {"nanogpt": nano_gpt, "nanot5": nano_t5}
+BUILDERS: dict[str, Callable[[Path, Any, int, float, torch.device], Checkout]] = {
+    "nanogpt": nano_gpt,
+    "nanot5": nano_t5,
+}
 
 
 def steps(
-    peer: Checkout, batches: Iterator[dict[str, Tensor]], warmup: int, dtype: torch.dtype
+    peer: Checkout, batches: Iterator[dict[str, Tensor]], warmup: int, dtype: torch.dtype, device: torch.device
 ) -> Iterator[dict[str, Tensor]]:
-    """One update for each batch, as those scripts make it; gives the batch back."""
+    """One update for each batch, as those scripts make it (compiled on a GPU); gives the batch back."""
+    on_gpu = device.type == "cuda"
+    losses: Losses = torch.compile(peer.loss) if on_gpu else peer.loss
     schedule = torch.optim.lr_scheduler.LambdaLR(peer.optimiser, lambda step: min(1.0, (step + 1) / warmup))
     peer.model.train()
     for batch in batches:
-        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            loss = peer.loss(batch)
+        batch = {name: each.to(device, non_blocking=True) for name, each in batch.items()}
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            loss = losses(batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(peer.model.parameters(), CLIP)
         peer.optimiser.step()
         peer.optimiser.zero_grad(set_to_none=True)
         schedule.step()
+        if on_gpu:
+            torch.cuda.synchronize()
         yield batch

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import Goal, Row, Seat, compare, measure, tell
-from benchmarks.training import MASKED, Work, peer_rows, workshop_of
+from benchmarks.trainer import peer_rows
+from benchmarks.works import MASKED, Work, workshop_of
 from osnowa.corpus import CorpusConfig, collect
 from osnowa.data import Place
 from osnowa.runs.prepare import open_prepared, prepare_into

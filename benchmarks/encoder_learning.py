@@ -15,7 +15,7 @@ import torch
 from transformers import BertConfig, BertForMaskedLM
 
 from benchmarks.learning import ROWS, FinishedRun, arguments, train_peer
-from benchmarks.training import masked_collator, peer_rows
+from benchmarks.trainer import masked_collator, peer_rows
 from osnowa.runs.workshop import Workshop
 
 

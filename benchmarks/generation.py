@@ -26,7 +26,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging as hf_logging
 
 from benchmarks.measuring import Goal, Seat, compare, measure, tell
-from benchmarks.training import WARMUP, WORKS, workshop_of
+from benchmarks.works import WARMUP, WORKS, workshop_of
 from osnowa.generate.decode import decode
 from osnowa.generate.frame import Frame
 from osnowa.generate.int8 import to_int8

@@ -40,7 +40,11 @@ class Seat:
             yield int(line)
 
     def answer(self, **values: float) -> None:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+            peak = torch.cuda.max_memory_allocated() / 2**20
+        else:
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         self._out.write(json.dumps({**values, "peak_mb": peak}) + "\n")
 
 
@@ -203,6 +207,7 @@ def machine() -> dict[str, Any]:
             continue
     return {
         "processor": processor_name(),
+        **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         "cores": len(os.sched_getaffinity(0)),
         "precision": str(choose_precision("auto", torch.device("cpu"))).removeprefix("torch."),
         "python": platform.python_version(),

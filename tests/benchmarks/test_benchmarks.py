@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from benchmarks.measuring import Goal, Row, compare, measure
 
-from benchmarks import checkouts, data_path, generation, preparation, screening, training
+from benchmarks import checkouts, data_path, generation, gpu, preparation, screening, trainer, training, works
+from osnowa.model.outline import outline
 from osnowa.runs.prepare import prepare_into
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,20 +39,20 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("prepared")
 
 
-def data_of(work: training.Work, prepared: Path, text: Path) -> Path:
+def data_of(work: works.Work, prepared: Path, text: Path) -> Path:
     folder = prepared / work.preset
     if not folder.exists():
         prepare_into([str(text)], folder, work.recipe("osnowa"))
     return folder
 
 
-@pytest.mark.parametrize("name", training.TINY)
+@pytest.mark.parametrize("name", works.TINY)
 def test_both_sides_train_and_are_asked_the_same(name: str, prepared: Path, text_folder: Path) -> None:
-    work = training.WORKS[name]
+    work = works.WORKS[name]
     data = data_of(work, prepared, text_folder)
     ours, theirs = Chair(3, 3, 0), Chair(3, 3, 0)
     training.train_ours(work, "osnowa", data, ours)  # type: ignore[arg-type]
-    training.train_peer(work, "trainer", data, theirs)  # type: ignore[arg-type]
+    trainer.train_peer(work, "trainer", data, theirs)  # type: ignore[arg-type]
     for chair in (ours, theirs):
         first, second, learned = chair.answers
         assert first["done"] > 0
@@ -62,6 +65,38 @@ def test_both_sides_train_and_are_asked_the_same(name: str, prepared: Path, text
     assert ours.answers[2]["mflop_a_token"] > 0.1
     losses = [chair.answers[2]["held_out_loss"] for chair in (ours, theirs)]
     assert losses[0] == pytest.approx(losses[1], rel=0.03)
+
+
+@pytest.mark.parametrize("name", works.GPU_TINY)
+def test_the_works_for_a_gpu_go_their_way_on_a_processor(name: str, prepared: Path, text_folder: Path) -> None:
+    """Not compiled here, which takes a minute each: `make bench-gpu TINY=1`."""
+    work = works.WORKS[name]
+    assert work.recipe("osnowa").training.compiled == "yes"
+    settings = {**work.settings, "training": {"compiled": "no"}}
+    work, data = replace(work, settings=settings), data_of(work, prepared, text_folder)
+    chairs = Chair(2, 0), Chair(2, 0)
+    training.train_ours(work, "osnowa", data, chairs[0])  # type: ignore[arg-type]
+    trainer.train_peer(work, "trainer-bf16", data, chairs[1])  # type: ignore[arg-type]
+    losses = [chair.answers[-1]["held_out_loss"] for chair in chairs]
+    assert losses[0] == pytest.approx(losses[1], rel=0.03)
+    if work.published:
+        assert works.workshop_of(work, "osnowa", data).recipe.model.vocab_size == work.published
+
+
+def test_the_works_for_a_gpu_are_the_published_models() -> None:
+    millions = {"gpu-bert-base": 110, "gpu-gpt2": 124, "gpu-t5-base": 223}
+    for name, expected in millions.items():
+        work = works.WORKS[name]
+        recipe = work.recipe("osnowa").changed({"model": {"vocab_size": work.published}})
+        assert outline(recipe.model).parameter_count() / 1e6 == pytest.approx(expected, rel=0.01)
+        assert (recipe.run.device, recipe.training.compiled, work.aim_rate > 0) == ("cuda", "auto", True)
+
+
+def test_without_a_gpu_its_benchmark_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["gpu"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match="there is no CUDA GPU here; --tiny runs it at a small size"):
+        gpu.main()
 
 
 @pytest.mark.parametrize("contender", data_path.CONTENDERS)
@@ -77,8 +112,6 @@ def test_the_data_path_gives_batches_and_tokens(contender: str, prepared: Path, 
 
 
 def test_generation_compares_two_that_say_the_same() -> None:
-    import torch
-
     run, plain = generation.ours(torch.float32)
     prompt = [5, 17, 400]
     assert run(prompt, 4) == generation.theirs(plain, torch.float32)(prompt, 4)
@@ -133,7 +166,7 @@ def test_a_checkout_is_trained_and_asked(name: str, prepared: Path, text_folder:
     preset, file, code = CHECKOUTS[name]
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_text(code, encoding="utf-8")
-    work = training.Work(preset, 32, 4, {}, vocabulary=512)
+    work = works.Work(preset, 32, 4, {}, vocabulary=512)
     chair = Chair(6, 30, 0)
     training.train_checkout(work, f"{name}={tmp_path}", data_of(work, prepared, text_folder), chair)  # type: ignore[arg-type]
     first, second, learned = chair.answers

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from osnowa.data import Room, Rows, Shape
@@ -14,6 +14,8 @@ from osnowa.model import Transformer
 from osnowa.model.cross_entropy import IGNORED
 from osnowa.objective.batch import Batch, Outcome, Vocabulary
 from osnowa.objective.config import ObjectiveConfig
+
+_LOGITS_AT_ONCE = 1 << 23
 
 
 class Objective(ABC):
@@ -37,15 +39,11 @@ class Objective(ABC):
         hidden = hidden_vectors(model, batch).flatten(0, 1)
         asked = hidden.index_select(0, batch.selected)
         smoothing = self.config.label_smoothing if model.training else 0.0
-        right, pairs_right = 0, 0
+        right = pairs_right = 0
         if torch.is_grad_enabled() and not count_right:
             loss = model.head.loss(asked, batch.labels, smoothing, filled=batch.filled)
         else:
-            logits = _wide(model.head(asked))
-            loss = F.cross_entropy(
-                logits, batch.labels, reduction="sum", label_smoothing=smoothing, ignore_index=IGNORED
-            )
-            right = int((logits.argmax(-1) == batch.labels).sum()) if count_right else 0
+            loss, right = answered(model, asked, batch.labels, smoothing)
         next_sentence, num_pairs = loss.new_zeros(()), 0
         if model.next_sentence is not None and len(batch.first):
             num_pairs = len(batch.first)
@@ -55,6 +53,20 @@ class Objective(ABC):
         balance = model.balance_loss(batch.layout.document_ids > 0)
         balance = loss.new_zeros(()) if balance is None else balance
         return Outcome(loss, next_sentence, balance, len(batch.labels), num_pairs, right, pairs_right)
+
+
+def answered(
+    model: Transformer, asked: Float[Tensor, "asked d_model"], labels: Int[Tensor, " asked"], smoothing: float
+) -> tuple[Float[Tensor, ""], int]:
+    """The sum of the losses, and how often the likeliest token is the right one; in bounded memory."""
+    losses, right = [], 0
+    for some, wanted in zip(
+        *(torch.split(each, _LOGITS_AT_ONCE // model.config.vocab_size + 1) for each in (asked, labels)), strict=True
+    ):
+        logits = _wide(model.head(some))
+        losses.append(F.cross_entropy(logits, wanted, reduction="sum", label_smoothing=smoothing, ignore_index=IGNORED))
+        right += int((logits.argmax(-1) == wanted).sum())
+    return torch.stack(losses).sum(), right
 
 
 def hidden_vectors(model: Transformer, batch: Batch) -> Float[Tensor, "batch seq d_model"]:

@@ -21,7 +21,6 @@ from osnowa.objective import Batch, ObjectiveConfig, Source, build_objective
 from osnowa.runs.machine import Machine
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.work import RowShape, placeholder, row_shape
-from osnowa.train.evaluation import ROWS_AT_ONCE
 from osnowa.train.optimisers import OptimiserName, group_names
 
 _FLOAT, _HALF = 4, 2
@@ -68,10 +67,9 @@ def estimate(recipe: Recipe, machine: Machine, split: TokenSplit) -> Memory:
     gradients = _FLOAT * parameters
     copies = 0 if machine.dtype == torch.float32 else 2 * _HALF * parameters
     accumulated = gradients if rows < training.batch_rows else 0
-    asked_at_once = 2 * _FLOAT * round(min(rows, ROWS_AT_ONCE) * shape.asked) * config.vocab_size  # of held-out text
-    beside = max(  # the same memory serves all three, one after the other
-        round(_LOOSE * (kept + logits)) + accumulated, round(_LOOSE * asked_at_once), gradients + moving
-    )
+    beside = max(
+        round(_LOOSE * (kept + logits)) + accumulated, gradients + moving
+    )  # the same memory serves both, one after the other
     return Memory(
         weights=_FLOAT * parameters + remembered + copies + gradients,
         activations=beside - gradients,

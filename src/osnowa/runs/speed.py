@@ -13,7 +13,7 @@ from osnowa.runs.work import flops_per_token
 # Share of the matrix-product peak that training reaches with small models: the slower the products, the less the rest
 # counts (bfloat16 with AMX or AVX-512 0.3 to 0.6 measured, float32 with AVX2 0.75).
 _UTILISATION = {torch.bfloat16: 0.35, torch.float32: 0.7}
-_PEAK_SIZE, _PEAK_SECONDS = 1024, 0.3
+_PEAK_SIZES, _PEAK_SECONDS = {"cpu": 1024, "cuda": 8192}, 0.3
 
 
 def tokens_per_second(recipe: Recipe, machine: Machine) -> float:
@@ -28,7 +28,8 @@ def useful_operations(machine: Machine) -> float:
 
 def matrix_peak(machine: Machine) -> float:
     """Operations per second of a large matrix product."""
-    left = torch.randn(_PEAK_SIZE, _PEAK_SIZE, device=machine.device).to(machine.dtype)
+    size = _PEAK_SIZES[machine.device.type]
+    left = torch.randn(size, size, device=machine.device).to(machine.dtype)
     left @ left
     done, began = 0, time.monotonic()
     while time.monotonic() - began < _PEAK_SECONDS:
@@ -36,4 +37,4 @@ def matrix_peak(machine: Machine) -> float:
         if machine.device.type == "cuda":
             torch.cuda.synchronize()
         done += 1
-    return done * 2 * _PEAK_SIZE**3 / (time.monotonic() - began)
+    return done * 2 * size**3 / (time.monotonic() - began)

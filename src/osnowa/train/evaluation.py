@@ -16,7 +16,7 @@ from osnowa.model import Transformer
 from osnowa.objective import Batch, Objective
 
 HELD_OUT_SEED = 20_180_611  # fixed, so that all runs on a corpus are asked the same
-ROWS_AT_ONCE = 32
+_ROWS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class HeldOut:
     ) -> None:
         """`text_bytes` [vocab]: bytes of text in each token; None: as many in each as there are on average."""
         self.rows, self.objective, self.text_bytes = rows, objective, text_bytes
-        self.num_rows, self.at_once = min(num_rows, len(rows.plan(0))), min(micro_rows, ROWS_AT_ONCE)
+        self.num_rows, self.at_once = min(num_rows, len(rows.plan(0))), min(micro_rows, _ROWS_AT_ONCE)
 
     def evaluate(self, model: Transformer, device: torch.device) -> HeldOutResult:
         """Ask every question once."""
@@ -140,7 +140,7 @@ def count_labels(rows: RowSequence, objective: Objective, vocab_size: int, num_r
     """How often each token is asked in the first rows of the training text."""
     seen = np.zeros(vocab_size, dtype=np.int64)
     num_rows = min(num_rows, len(rows.plan(0)))
-    for first in range(0, num_rows, ROWS_AT_ONCE):
-        batch = objective.batch(rows.rows(0, np.arange(first, min(first + ROWS_AT_ONCE, num_rows))))
+    for first in range(0, num_rows, _ROWS_AT_ONCE):
+        batch = objective.batch(rows.rows(0, np.arange(first, min(first + _ROWS_AT_ONCE, num_rows))))
         seen += np.bincount(batch.labels.numpy(), minlength=vocab_size)
     return seen
