@@ -163,8 +163,9 @@ export const heads = {
       const picture = thumb(`${s}.${l}.attn`, head);
       picture.setAttribute?.("aria-hidden", "true");
       const tip = tag?.tag ? `${app.w(`tag_${tag.tag}`)} ${digits(tag.value)}` : "";
-      return h("button", { type: "button", class: "thumb", "data-r": `${l},${head}`, tabindex: -1, "aria-label": `${app.w("layer")} ${l + 1}, ${app.w("head")} ${head + 1}${tip ? `: ${tip}` : ""}`, onclick: () => { app.set({ l, h: head }); document.getElementById("attention").scrollIntoView(); } },
-        picture, h("small", null, `${head + 1}`), tip ? h("small", { class: "tag" }, tip) : null);
+      const button = h("button", { type: "button", class: "thumb", "data-r": `${l},${head}`, tabindex: -1, "aria-label": `${app.w("layer")} ${l + 1}, ${app.w("head")} ${head + 1}${tip ? `: ${tip}` : ""}`, onclick: () => { app.set({ l, h: head }); document.getElementById("attention").scrollIntoView(); } },
+        picture, h("small", null, `${head + 1}`));
+      return h("div", { class: "headed" }, button, tip ? calc(tag.value, () => ({ title: app.w(`tag_${tag.tag}`), text: app.w("told_layers") }), tip) : null);
     };
     const rows = Array.from({ length: side.layers }, (_, l) => h("div", { class: "line", role: "group", "aria-label": `${app.w("layer")} ${l + 1}` }, h("span", { class: "what" }, `${app.w("layer")} ${l + 1}`), Array.from({ length: side.heads }, (_, head) => one(l, head))));
     const grid = h("div", { class: "thumbs rove" }, rows);
