@@ -1,6 +1,6 @@
 """What can't be asked in the tests' own process, whose checks of shapes torch's compiler does not understand.
 
-python tests/compiled_cases.py blocks | step     (prints JSON)
+python tests/compiled_cases.py blocks | step | step_by_blocks     (prints JSON)
 """
 
 from __future__ import annotations
@@ -67,13 +67,25 @@ def hidden_and_gradients(model: Any) -> dict[str, torch.Tensor]:
 
 
 def step() -> dict[str, Any]:
-    """Losses of five updates, eager and compiled, with micro-batches that do not fill up; and how often it was compiled."""
+    """Updates eager and compiled, with micro-batches that do not fill up; and how often it was compiled."""
+    return side_by_side(blocks=False)
+
+
+def step_by_blocks() -> dict[str, Any]:
+    """The same as a GPU makes them: attention by blocks inside the compiled step, with windows and shared keys."""
+    flex_attention._validate_device = lambda *_: None
+    return side_by_side(blocks=True, windows=(None, 4), num_kv_heads=1, attention_softcap=5.0)
+
+
+def side_by_side(blocks: bool, **model: Any) -> dict[str, Any]:
     from torch._dynamo.utils import counters
 
     real = torch.compile
     torch.compile = lambda function, **settings: real(function, backend="aot_eager", **settings)
-    settings: dict[str, Any] = {"steps": 8, "batch_rows": 7, "micro_rows": 3}
+    settings: dict[str, Any] = {"steps": 8, "batch_rows": 7, "micro_rows": 3, "model": model}
     eager, compiled = make_trainer(**settings), make_trainer(**settings, compiled=True)
+    if blocks:
+        compiled.model.look_by_blocks()
     losses = [(eager.step(), compiled.step()) for _ in range(6)]
     weights = compiled.weights()
     return {
@@ -87,4 +99,5 @@ def step() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"blocks": blocks, "step": step}[sys.argv[1]]()))  # noqa: T201
+    cases = {"blocks": blocks, "step": step, "step_by_blocks": step_by_blocks}
+    print(json.dumps(cases[sys.argv[1]]()))  # noqa: T201

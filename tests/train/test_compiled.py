@@ -19,8 +19,9 @@ from small_training import make_trainer
 from unchecked import unchecked
 
 
-def test_a_compiled_step_learns_the_same_and_is_compiled_once_for_nearly_all_batches() -> None:
-    found = unchecked("step")
+@pytest.mark.parametrize("case", ["step", "step_by_blocks"])
+def test_a_compiled_step_learns_the_same_and_is_compiled_once_for_nearly_all_batches(case: str) -> None:
+    found = unchecked(case)
     for eager, whole in found["losses"] + found["norms"]:
         assert whole == pytest.approx(eager, rel=1e-5)
     assert all(eager == whole for eager, whole in found["tokens"])
