@@ -26,6 +26,7 @@ class Machine:
     now: float = 0.0
     steps: int = 0
     device: str = "cpu"
+    compiled: object = None
     model: object = None
     held_out: SimpleNamespace = field(init=False)
     config: TrainingConfig = field(default_factory=TrainingConfig)
@@ -100,6 +101,13 @@ def test_the_usual_run_is_measured_by_many_steps_and_a_slow_first_one_does_not_c
     found, seconds = plan(machine, monkeypatch, minutes=4)
     assert found.seconds_per_step == pytest.approx(0.1)
     assert machine.steps >= 50
+    assert 0.99 * 240 <= seconds <= 1.01 * 240
+
+
+def test_a_minute_of_compiling_is_no_steps_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(0.1, evaluation_seconds=1.0, cold_seconds=60.0, compiled=object())
+    found, seconds = plan(machine, monkeypatch, minutes=4)
+    assert found.seconds_per_step == pytest.approx(0.1)
     assert 0.99 * 240 <= seconds <= 1.01 * 240
 
 

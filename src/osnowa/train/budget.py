@@ -86,6 +86,8 @@ def plan_for_minutes(config: TrainingConfig, trainer: Trainer, save: Callable[[]
     assert config.minutes is not None
     seconds, began = 60.0 * config.minutes, time.monotonic()
     trainer.config = trainer.config.changed(ramp_share=0.0, ramp_rows=None)  # whole batches are timed
+    if trainer.compiled is not None:
+        trainer.step()  # compiles, for every trainer of this process: what that takes is gone, but is no step's time
     per_step = trimmed_mean(trial_steps(trainer.step, seconds))
     if time.monotonic() - began > seconds:  # what else there is to measure would only keep the user waiting
         forward = per_step / 3  # of a step: backward is two thirds of it
