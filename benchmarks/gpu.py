@@ -33,9 +33,13 @@ def main() -> None:
     chosen = words.parse_args()
     if not chosen.tiny and not torch.cuda.is_available():
         raise SystemExit("benchmarks.gpu: there is no CUDA GPU here; --tiny runs it at a small size on the processor")
+    known = GPU_TINY if chosen.tiny else GPU
+    names = chosen.works or known
+    if strange := set(names) - set(known):
+        raise SystemExit(f"benchmarks.gpu: {', '.join(sorted(strange))} is none of {', '.join(known)}")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in chosen.works or (GPU_TINY if chosen.tiny else GPU):
+        for name in names:
             more = (f"nanogpt={chosen.nanogpt.resolve()}",) if chosen.nanogpt and "gpt2" in name else ()
             rows += run(name, Path(folder), chosen.rounds, TINY_SECONDS if chosen.tiny else SECONDS, more)
     tell("gpu", rows, save=not chosen.tiny)

@@ -84,7 +84,7 @@ def side_by_side(blocks: bool, **model: Any) -> dict[str, Any]:
     muon.has_fast_bfloat16 = lambda _device: False  # whose rounding makes large steps of small differences
     real = torch.compile
     torch.compile = lambda function, **settings: real(function, backend="aot_eager", **settings)
-    settings: dict[str, Any] = {"steps": 8, "batch_rows": 7, "micro_rows": 3, "model": model}
+    settings: dict[str, Any] = {"steps": 8, "batch_rows": 14, "micro_rows": 7, "model": model}
     eager, compiled = make_trainer(**settings), make_trainer(**settings, compiled=True)
     if blocks:
         compiled.model.look_by_blocks()

@@ -104,5 +104,5 @@ def test_a_folder_is_asked_in_bfloat16_in_python_and_on_the_command_line(tmp_pat
 
 def test_a_machine_that_emulates_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs_model, "has_fast_bfloat16", lambda _device: False)
-    with pytest.raises(SettingsError, match="bfloat16: this cpu does not compute in bfloat16; use float or int8"):
+    with pytest.raises(SettingsError, match="bfloat16: this processor does not compute in bfloat16; use float or int8"):
         osnowa.load(tmp_path, weights="bfloat16")

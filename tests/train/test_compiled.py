@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from typing import Any
+import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,9 +13,11 @@ import torch
 from osnowa.data import Place
 from osnowa.errors import DataError, SettingsError
 from osnowa.model.cross_entropy import IGNORED
+from osnowa.objective import Batch, ObjectiveConfig
 from osnowa.runs.recipe import Recipe
 from osnowa.train import compiled
-from osnowa.train.compiled import Ahead, choose_compiled, fill
+from osnowa.train.compiled import choose_compiled, fill
+from osnowa.train.drawing import Drawn, DrawnAhead
 from osnowa.train.loop import Trainer
 from small_training import make_trainer
 from unchecked import unchecked
@@ -30,7 +34,7 @@ def test_a_compiled_step_learns_the_same_and_is_compiled_once_for_nearly_all_bat
     assert found["graphs"] <= 3, "sizes of batches differ"
 
 
-def first_batch(trainer: Trainer, step: int = 1) -> Any:
+def first_batch(trainer: Trainer, step: int = 1) -> Batch:
     batches, _ = trainer.draw(step, Place())
     return batches[0]
 
@@ -38,8 +42,8 @@ def first_batch(trainer: Trainer, step: int = 1) -> Any:
 def test_a_batch_is_filled_with_rows_and_answers_that_do_not_count() -> None:
     trainer = make_trainer()
     batch = first_batch(trainer)
-    filled = fill(batch, 6, 0.3)
-    assert filled.tokens.shape == (6, 32)
+    filled = fill(batch, 24, trainer.objective.config)
+    assert filled.tokens.shape == (6, 32), "a quarter of the most rows"
     assert len(filled.labels) == len(filled.selected) == 6 * round(0.3 * 32)
     assert len(filled.first) == len(filled.is_next) == 6
     assert (filled.num_asked, filled.num_pairs, filled.num_tokens) == (
@@ -60,24 +64,38 @@ def test_a_batch_is_filled_with_rows_and_answers_that_do_not_count() -> None:
         torch.testing.assert_close(right, left, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(1, 24), (24, 24), (25, 48), (190, 192), (192, 192)])
-def test_where_any_number_is_asked_the_size_is_a_few_eighths_of_the_places(asked: int, expected: int) -> None:
+def asking(number: int) -> Batch:
+    """Four rows of 32 places that ask so much."""
     batch = first_batch(make_trainer())
-    some = batch.map(lambda tensor: tensor)
-    object.__setattr__(some, "labels", torch.zeros(asked, dtype=torch.long))
-    object.__setattr__(some, "selected", torch.zeros(asked, dtype=torch.long))
-    assert len(fill(some, 6, None).labels) == expected
+    return replace(batch, labels=torch.zeros(number, dtype=torch.long), selected=torch.zeros(number, dtype=torch.long))
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(1, 16), (16, 16), (17, 32), (127, 128), (128, 128)])
+def test_where_any_number_is_asked_the_size_is_a_few_eighths_of_the_places(asked: int, expected: int) -> None:
+    assert len(fill(asking(asked), 4, ObjectiveConfig(name="next-token")).labels) == expected
+
+
+def test_whole_words_hide_any_number_and_fill_eighths_of_their_share() -> None:
+    config = ObjectiveConfig(mask_share=0.3, whole_words=True)
+    assert [len(fill(asking(number), 4, config).labels) for number in (3, 39, 41)] == [5, 40, 45]
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(1, 2), (2, 2), (3, 4), (7, 8), (8, 8)])
+def test_rows_are_filled_up_to_quarters(rows: int, expected: int) -> None:
+    trainer = make_trainer(batch_rows=rows, micro_rows=rows)
+    assert len(fill(first_batch(trainer), 8, trainer.objective.config).tokens) == expected
 
 
 def test_batches_drawn_ahead_are_those_that_would_have_been_drawn() -> None:
-    trainer = make_trainer(steps=50)
-    ahead, place, threads = (
-        Ahead(lambda *at: (threads.append(threading.get_ident()), trainer.draw(*at))[1]),
-        Place(),
-        [],
-    )
+    trainer, threads = make_trainer(steps=50), []
+
+    def draw(step: int, place: Place) -> Drawn:
+        threads.append(threading.get_ident())
+        return trainer.draw(step, place)
+
+    ahead, place = DrawnAhead(), Place()
     for step in range(1, 30):
-        (expected, after), (found, then) = make_trainer(steps=50).draw(step, place), ahead(step, place)
+        (expected, after), (found, then) = make_trainer(steps=50).draw(step, place), ahead(draw, step, place)
         assert after == then
         for one, other in zip(expected, found, strict=True):
             assert torch.equal(one.tokens, other.tokens)
@@ -85,54 +103,106 @@ def test_batches_drawn_ahead_are_those_that_would_have_been_drawn() -> None:
         place = after
     assert threading.get_ident() == threads[0]
     assert set(threads[1:]) - {threads[0]}, "nothing was drawn beside the step"
-    elsewhere, _ = ahead(4, Place(0, 3))  # a rollback: what was drawn ahead is not it
+    elsewhere, _ = ahead(draw, 4, Place(0, 3))  # a rollback: what was drawn ahead is not it
     assert torch.equal(elsewhere[0].tokens, trainer.draw(4, Place(0, 3))[0][0].tokens)
 
 
+def test_nothing_is_drawn_behind_the_last_step() -> None:
+    seen: list[int] = []
+
+    def draw(step: int, place: Place) -> Drawn:
+        seen.append(step)
+        return [], place
+
+    ahead = DrawnAhead()
+    ahead(draw, 1, Place())
+    ahead(draw, 2, Place(), last=True)
+    assert seen == [1, 2]
+
+
 def test_what_goes_wrong_ahead_is_told_at_its_step() -> None:
-    def draw(step: int, place: Place) -> Any:
+    def draw(step: int, place: Place) -> Drawn:
         if step == 2:
             raise DataError("here", "is wrong", "mend it")
         return [], place
 
-    ahead = Ahead(draw)
-    ahead(1, Place())
+    ahead = DrawnAhead()
+    ahead(draw, 1, Place())
     with pytest.raises(DataError, match="here: is wrong; mend it"):
-        ahead(2, Place())
+        ahead(draw, 2, Place())
 
 
 def test_a_growing_batch_is_drawn_ahead_with_its_own_number_of_rows() -> None:
     trainer = make_trainer(steps=10, batch_rows=8, micro_rows=8, ramp_share=1.0, ramp_rows=2)
-    ahead, place = Ahead(trainer.draw), Place()
+    ahead, place = DrawnAhead(), Place()
     sizes = []
     for step in range(1, 11):
-        batches, place = ahead(step, place)
+        batches, place = ahead(trainer.draw, step, place)
         sizes.append(sum(len(batch.tokens) for batch in batches))
     assert sizes == [trainer.config.rows_at(step, 10) for step in range(1, 11)]
     assert sizes[0] == 2
 
 
-def test_auto_compiles_on_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trainer_is_freed_when_nobody_holds_it() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        trainer = make_trainer()
+        trainer.step()
+        left = weakref.ref(trainer.model)
+        del trainer
+        assert left() is None, "the trial of --minutes would stand beside the run"
+    finally:
+        gc.enable()
+
+
+def test_auto_compiles_on_a_gpu_alone_and_where_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
-    monkeypatch.setattr(compiled.importlib.util, "find_spec", lambda _name: object())
-    assert (choose_compiled("auto", cpu), choose_compiled("auto", cuda), choose_compiled("no", cuda)) == (
-        False,
-        True,
-        False,
-    )
-    monkeypatch.setattr(compiled.importlib.util, "find_spec", lambda _name: None)
-    assert not choose_compiled("auto", cuda)
-    with pytest.raises(SettingsError, match=r"training\.compiled = yes: needs the package triton, which is not here"):
-        choose_compiled("yes", cuda)
+    here = {"triton": True, "gcc": True, "capability": (9, 0)}
+    monkeypatch.setattr(compiled.importlib.util, "find_spec", lambda name: object() if here[name] else None)
+    monkeypatch.setattr(compiled.shutil, "which", lambda name: name if here.get(name) else None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: here["capability"])
+    monkeypatch.delenv("CC", raising=False)
+    assert not choose_compiled("auto", cpu)
+    assert choose_compiled("auto", cuda)
+    assert not choose_compiled("no", cuda)
+    assert not choose_compiled("auto", cuda, experts=True)
+    with pytest.raises(SettingsError, match="needs sizes that are known beforehand, which experts have not"):
+        choose_compiled("yes", cuda, experts=True)
+    for lacking, told in (
+        ({"triton": False}, "needs the package triton"),
+        ({"gcc": False}, r"needs a C compiler \(gcc, clang, or what CC names\)"),
+        ({"capability": (6, 1)}, "needs a GPU of compute capability 7.0 or more"),
+    ):
+        before = dict(here)
+        here.update(lacking)
+        assert not choose_compiled("auto", cuda)
+        with pytest.raises(SettingsError, match=rf"training\.compiled = yes: {told}"):
+            choose_compiled("yes", cuda)
+        here.update(before)
 
 
 def test_a_missing_compiler_is_told_before_anything_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "")
-    monkeypatch.setattr(compiled.shutil, "which", lambda _name: None)
-    with pytest.raises(SettingsError, match=r"needs a C\+\+ compiler, such as g\+\+, which is not here"):
+    monkeypatch.setattr(compiled.shutil, "which", lambda name: "/bin/clang++" if name == "clang++" else None)
+    with pytest.raises(SettingsError, match=r"needs a C\+\+ compiler \(g\+\+, or what CXX names\)"):
         choose_compiled("yes", torch.device("cpu"))
-    monkeypatch.setattr(compiled.shutil, "which", lambda name: "/bin/g++" if name == "g++" else None)
+    monkeypatch.setenv("CXX", "clang++")
     assert choose_compiled("yes", torch.device("cpu"))
+
+
+def test_a_compiler_that_fails_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo.exc import BackendCompilerFailed
+
+    def broken(*_: object) -> None:
+        raise BackendCompilerFailed(lambda: None, RuntimeError("no such tool"), None)
+
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: broken)
+    trainer = make_trainer(compiled=True)
+    with pytest.raises(
+        SettingsError, match=r"training\.compiled: the step could not be compiled here \(.*no such tool"
+    ):
+        trainer.step()
 
 
 def test_the_setting_is_one_of_three() -> None:

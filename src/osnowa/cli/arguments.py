@@ -203,7 +203,7 @@ def _generation(made: Parser) -> None:
         "--weights",
         choices=("float", "bfloat16", "int8"),
         default="float",
-        help="float: exactly the model; bfloat16: half the memory, where the machine computes in it; int8: rounded to"
+        help="float: exactly the model; bfloat16: about half the memory, where the processor computes in it; int8: rounded to"
         " eight bits, several times as fast on a processor",
     )
     made.add_argument("--max-tokens", type=int, metavar="N", help="at most so many new tokens (100)")

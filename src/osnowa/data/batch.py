@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ class RowSequence:
         self.specials = Specials(cls, sep, pad)
         self.blocks = Blocks(split, block_tokens)
         self._plans: OrderedDict[tuple[int, int], Plan] = OrderedDict()
+        self._planning = Lock()  # rows may be drawn in another thread than the one that asks for the progress
 
     @property
     def places(self) -> int:
@@ -58,14 +60,15 @@ class RowSequence:
     def plan(self, epoch: int, block: int = 0) -> Plan:
         """The plan of a block of an epoch; the last two used are kept."""
         key = epoch, block
-        if key not in self._plans:
-            while len(self._plans) >= _PLANS_KEPT:
-                self._plans.popitem(last=False)
-            self._plans[key] = make_plan(
-                self.split, self.shape, self.row_length, self.seed, epoch, block, blocks=self.blocks, room=self.room
-            )
-        self._plans.move_to_end(key)
-        return self._plans[key]
+        with self._planning:
+            if key not in self._plans:
+                while len(self._plans) >= _PLANS_KEPT:
+                    self._plans.popitem(last=False)
+                self._plans[key] = make_plan(
+                    self.split, self.shape, self.row_length, self.seed, epoch, block, blocks=self.blocks, room=self.room
+                )
+            self._plans.move_to_end(key)
+            return self._plans[key]
 
     def progress(self, place: Place) -> float:
         """Epochs shown before `place`; inside an epoch, blocks count alike."""

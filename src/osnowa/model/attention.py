@@ -124,7 +124,17 @@ class Attention(nn.Module):
 
         cap = self.cap
         bend = None if cap is None else lambda score, *_: softcap(score, cap)
-        context: Tensor = flex_attention(q, k, v, bend, mask.mask, self.scale, enable_gqa=q.size(1) != k.size(1))
+        context: Tensor = flex_attention(
+            q,
+            k,
+            v,
+            bend,
+            mask.mask,
+            self.scale,
+            enable_gqa=q.size(1) != k.size(1),
+            # not the kernel for decoding, which fewer than 128 queries would get and some numbers of heads break
+            kernel_options={"FORCE_USE_FLEX_ATTENTION": True},
+        )
         return self.context(context)
 
     def stepwise(self, q: Float[Tensor, "batch head query d_head"]) -> bool:

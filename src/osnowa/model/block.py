@@ -33,7 +33,7 @@ class Residual(nn.Module):
         self, x: Float[Tensor, "batch seq d_model"], sublayer: Callable[[Tensor], Tensor]
     ) -> Float[Tensor, "batch seq d_model"]:
         change = self.norm_out(sublayer(self.norm_in(x)))
-        return self.norm_after(self.added(x + (self.dropout(change) if self.training else change)))
+        return self.norm_after(self.added(x + self.dropout(change)))
 
 
 class Block(nn.Module):

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-IGNORED = -1  # the label of a place that only fills a batch up to a fixed size
+IGNORED = -100  # the label of a place that only fills a batch up to a fixed size
 # Numbers of logits at once: a gigabyte of bfloat16. On a CPU a softmax over a few megabytes at a time stays in the cache.
 BLOCK_NUMBERS = 1 << 29
 SLICE_NUMBERS_CPU = 1 << 20
@@ -29,7 +29,7 @@ def projected_cross_entropy(
     """The sum of cross_entropy(softcap(hidden W^T + bias), labels), in float32 at least.
 
     The same numbers as one operation after the other, but each logit is held once, in the numbers of `hidden`, not three
-    times in float32: the gradient is made on the way there. `filled`: labels may be IGNORED. No second derivatives.
+    times in float32: the gradient is made on the way there (on a GPU a compiler must do its part for that). `filled`: labels may be IGNORED. No second derivatives.
     """
     found: Tensor = _ProjectedCrossEntropy.apply(hidden, weight, bias, labels, smoothing, cap, filled)  # type: ignore[no-untyped-call]
     return found
@@ -76,8 +76,8 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = gradients
-        towards = (None if each is None else each * gradient.to(each.dtype) for each in ctx.saved_tensors)
+        (gradient,) = gradients  # in float32 at least: one over the number asked is no number of bfloat16
+        towards = (None if each is None else (each * gradient[None]).to(each.dtype) for each in ctx.saved_tensors)
         return (*towards, None, None, None, None)
 
 
@@ -99,7 +99,10 @@ def _to_gradient(
     change = log_probabilities.exp_()
     if smoothing:
         change = change.sub_(smoothing / vocab)
-    change.scatter_add_(1, at, torch.full_like(loss, smoothing - 1.0))
+    if change.device.type == "cpu":
+        change.scatter_add_(1, at, torch.full_like(loss, smoothing - 1.0))
+    else:  # element by element, which a compiler makes one kernel of with all around it
+        change = change + (torch.arange(vocab, device=change.device) == at) * (smoothing - 1.0)
     if bent is not None:
         change = change * (1 - bent * bent)
     if filled:

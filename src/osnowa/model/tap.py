@@ -14,7 +14,9 @@ class Tap(nn.Identity):
 
     def __call__(self, x: Tensor) -> Tensor:
         """x; what a module's call costs, 4 us, is only paid when somebody looks: a token passes dozens of taps."""
-        found: Tensor = super().__call__(x) if self._forward_hooks else x
+        found: Tensor = (
+            super().__call__(x) if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks else x
+        )
         return found
 
     @property

@@ -116,7 +116,10 @@ def _longer(tensor: Tensor, length: int, value: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Sums over a batch, not means: accumulation divides by the whole batch's counts."""
+    """Sums over a batch, not means: accumulation divides by the whole batch's counts.
+
+    Counts are those of a batch that was not filled up; in training a batch's own are used.
+    """
 
     token_loss: Float[Tensor, ""]
     next_sentence_loss: Float[Tensor, ""]  # 0 when no pair was asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Machine:
             "device": self.device.type,
             "name": name,
             "threads": self.threads,
+            "compiled": self.compiled,
             "precision": "bf16" if self.dtype == torch.bfloat16 else "fp32",
             "torch": torch.__version__,
             "python": platform.python_version(),
@@ -59,7 +61,9 @@ def set_up(recipe: Recipe) -> Machine:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     micro = recipe.training.micro_rows or max(1, _TOKENS_AT_ONCE[device.type] // recipe.data.row_length)
-    compiled = choose_compiled(recipe.training.compiled, device)
+    if not recipe.training.micro_rows:  # parts of the batch that are as long as each other
+        micro = math.ceil(recipe.training.batch_rows / math.ceil(recipe.training.batch_rows / micro))
+    compiled = choose_compiled(recipe.training.compiled, device, experts=recipe.model.num_experts > 0)
     return Machine(device, dtype, threads, min(micro, recipe.training.batch_rows), compiled)
 
 

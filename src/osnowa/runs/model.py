@@ -158,19 +158,19 @@ def check_weights(weights: str, device: str) -> None:
         raise SettingsError(f"weights = {weights}", "no such weights", f"use {known}")
     if weights == "int8" and device != "cpu":
         raise SettingsError("weights = int8", f"are for the processor, not for {device}", "use --device cpu")
-    if weights == "bfloat16" and not has_fast_bfloat16(torch.device(device)):
-        raise SettingsError("weights = bfloat16", f"this {device} does not compute in bfloat16", "use float or int8")
+    if weights == "bfloat16" and device == "cpu" and not has_fast_bfloat16(torch.device("cpu")):
+        raise SettingsError("weights = bfloat16", "this processor does not compute in bfloat16", "use float or int8")
 
 
 def load(path: str | Path, device: str = "cpu", weights: Weights = "float") -> Model:
     """A model from a run folder, its model/ folder, or a Hugging Face folder of a known architecture.
 
-    `weights`: "float", in float32 exactly as stored; "bfloat16", computed in half the memory with three digits instead
-    of seven, where the processor or GPU does so; or "int8", rounded to whole numbers of eight bits, which says single
+    `weights`: "float", in float32 exactly as stored; "bfloat16", two to three digits in half the memory (but for a
+    table of tokens that is the vocabulary's matrix, too: a processor keeps both), where the processor computes so; or "int8", rounded to whole numbers of eight bits, which says single
     tokens several times as fast on a CPU.
 
     Raises:
-        SettingsError: other weights, bfloat16 on a machine that only emulates it, or int8 on a GPU.
+        SettingsError: other weights, bfloat16 on a processor that only emulates it, or int8 on a GPU.
         OsnowaError: missing, damaged, or of an architecture that osnowa does not know.
     """
     check_weights(weights, device)

@@ -1,4 +1,4 @@
-"""Forward and backward pass compiled as a whole: batches of a fixed size, attention by blocks, a queue of batches."""
+"""Forward and backward pass compiled as a whole: for batches of few sizes, with attention by blocks on a GPU."""
 
 from __future__ import annotations
 
@@ -6,88 +6,91 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal
 
 import torch
 
-from osnowa.data import Place
 from osnowa.errors import SettingsError
 from osnowa.model import Transformer
-from osnowa.objective import Batch, Objective, Outcome
+from osnowa.objective import Batch, Objective, ObjectiveConfig, Outcome
 
 CompiledName = Literal["auto", "yes", "no"]
 Ask = Callable[[Transformer, Batch], Outcome]
-Drawn = tuple[list[Batch], Place]
-_PARTS = 8  # a batch's places where many are asked: sizes of the head are so many parts of them
+_PARTS = 8  # sizes of the head are so many parts of a batch's places, where any number may be asked
+_ROW_PARTS = 4
+OLDEST_GPU = (7, 0)  # that Triton knows
+MOST_SIZES = 64  # that are compiled before torch gives up: parts of rows times parts of what is asked
 
 
-def choose_compiled(name: CompiledName, device: torch.device) -> bool:
-    """`auto`: on a GPU, where Triton is there.
+def choose_compiled(name: CompiledName, device: torch.device, *, experts: bool = False) -> bool:
+    """`auto`: on a GPU, where what compiles for it is there, and no token chooses among experts.
 
     Raises:
-        SettingsError: `yes` without the compiler that the device needs.
+        SettingsError: `yes` where it can't be.
     """
     if name == "no" or (name == "auto" and device.type == "cpu"):
         return False
-    if device.type == "cuda":
-        found, needed = importlib.util.find_spec("triton") is not None, "the package triton"
-    else:
-        compilers = (os.environ.get("CXX", ""), "g++", "clang++")
-        found, needed = any(each and shutil.which(each) for each in compilers), "a C++ compiler, such as g++"
-    if not found and name == "yes":
-        raise SettingsError(
-            "training.compiled = yes", f"needs {needed}, which is not here", "use --training.compiled=no"
-        )
-    return found
+    lacks = "sizes that are known beforehand, which experts have not" if experts else missing(device)
+    if lacks is not None and name == "yes":
+        raise SettingsError("training.compiled = yes", f"needs {lacks}", "use --training.compiled=no")
+    return lacks is None
+
+
+def missing(device: torch.device) -> str | None:
+    """What compiling for a device needs and is not here; None where all of it is."""
+    if device.type == "cpu":  # the one that torch's compiler calls
+        return None if shutil.which(os.environ.get("CXX") or "g++") else "a C++ compiler (g++, or what CXX names)"
+    if importlib.util.find_spec("triton") is None:
+        return "the package triton"
+    if not any(map(shutil.which, (os.environ.get("CC") or "gcc", "gcc", "clang"))):
+        return "a C compiler (gcc, clang, or what CC names)"
+    return None if torch.cuda.get_device_capability(device) >= OLDEST_GPU else "a GPU of compute capability 7.0 or more"
 
 
 def compile_questions(model: Transformer, objective: Objective) -> Ask:
     """`objective.outcome` compiled for each size of batch anew; attention by blocks on a GPU where it knows how.
 
-    It does not know dropout, nor numbers added to scores that are trained themselves (relative positions).
+    It does not know dropout, nor numbers added to scores that are trained themselves (relative positions), and its
+    kernels are made for heads of 16 to 128. What is returned raises SettingsError where the compiler fails.
     """
+    from torch._dynamo import config as dynamo  # 3 s, and only who compiles needs it
+    from torch._dynamo.exc import BackendCompilerFailed
+
+    dynamo.recompile_limit = max(dynamo.recompile_limit, MOST_SIZES)
     config = model.config
     dropout = config.dropout if config.attention_dropout is None else config.attention_dropout
-    if model.embedding.token.weight.is_cuda and not dropout and config.position != "relative":
+    fits = config.head_width in range(16, 129) and not dropout and config.position != "relative"
+    if model.embedding.token.weight.is_cuda and fits:
         model.look_by_blocks()
     compiled: Ask = torch.compile(objective.outcome, dynamic=False)
-    return compiled
+
+    def ask(model: Transformer, batch: Batch) -> Outcome:
+        try:
+            return compiled(model, batch)
+        except BackendCompilerFailed as error:
+            why = " ".join(str(error).split("\n")[:2]).strip()
+            raise SettingsError(
+                "training.compiled", f"the step could not be compiled here ({why})", "use --training.compiled=no"
+            ) from error
+
+    return ask
 
 
-def fill(batch: Batch, rows: int, share: float | None) -> Batch:
-    """`batch` at the size that it shares with nearly all others of `rows` rows.
+def fill(batch: Batch, most_rows: int, config: ObjectiveConfig) -> Batch:
+    """`batch` at a size that it shares with nearly all others of up to `most_rows` rows.
 
-    `share`: of a row's tokens are hidden; None: whatever number is asked.
+    Rows are filled up to quarters of these; the number asked to what the hidden share comes to at most, where it is the
+    same in each row of full length, and to an eighth of that, or of all places, where it is any number.
     """
-    places = rows * batch.tokens.size(1)
-    unit = -(-places // _PARTS) if share is None else rows * max(1, round(share * batch.tokens.size(1)))
+    length = batch.tokens.size(1)
+    rows = _rounded(len(batch.tokens), -(-most_rows // _ROW_PARTS))
+    if config.question == "hidden":
+        unit = rows * max(1, round(config.mask_share * length))
+        unit = -(-unit // _PARTS) if config.whole_words else unit
+    else:
+        unit = -(-rows * length // _PARTS)
     return batch.fill(rows, _rounded(len(batch.labels), unit), _rounded(len(batch.first), rows))
 
 
 def _rounded(number: int, unit: int) -> int:
     return -(-number // unit) * unit
-
-
-class Ahead:
-    """Mini-batches drawn while the device is busy with the one before, in memory that it can read by itself."""
-
-    def __init__(self, draw: Callable[[int, Place], Drawn]) -> None:
-        self._draw = draw
-        self._pool = ThreadPoolExecutor(1, "batches")
-        self._next: tuple[int, Place, Future[Drawn]] | None = None
-
-    def __call__(self, step: int, place: Place) -> Drawn:
-        """That of update `step` (from 1) at `place`; the one behind it is begun."""
-        if self._next is not None and self._next[:2] == (step, place):
-            batches, after = self._next[2].result()
-        else:
-            batches, after = self._pinned(step, place)
-        self._next = (step + 1, after, self._pool.submit(self._pinned, step + 1, after))
-        return batches, after
-
-    def _pinned(self, step: int, place: Place) -> Drawn:
-        batches, after = self._draw(step, place)
-        if torch.cuda.is_available():
-            batches = [each.map(torch.Tensor.pin_memory) for each in batches]
-        return batches, after

@@ -17,8 +17,9 @@ from osnowa.model import Transformer
 from osnowa.objective import Batch, Objective
 from osnowa.train import checkpoints
 from osnowa.train.checkpoints import Checkpoint, Saver, TrainingState
-from osnowa.train.compiled import Ahead, fill
+from osnowa.train.compiled import fill
 from osnowa.train.config import TrainingConfig
+from osnowa.train.drawing import DrawnAhead
 from osnowa.train.evaluation import HeldOut, HeldOutResult
 from osnowa.train.incidents import record_incident
 from osnowa.train.learner import Learner
@@ -68,7 +69,7 @@ class Trainer(Learner):
         super().__init__(model, objective, config, seed=seed, device=device, dtype=dtype, compiled=compiled)
         self.rows, self.held_out = rows, held_out
         self.steps, self.warmup, self.micro_rows = steps, warmup, micro_rows
-        self.batches = self.draw if device.type == "cpu" else Ahead(self.draw)
+        self.ahead = None if device.type == "cpu" else DrawnAhead()
         self.state = TrainingState()
 
     # --- one update -------------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ class Trainer(Learner):
     def step(self) -> StepResult:
         """One update of the weights: the seed's list of steps, top to bottom."""
         state = self.state
-        batches, after = self.batches(state.step + 1, state.place)  # mini-batch, and what is asked of it
+        batches, after = self.batches()  # mini-batch, and what is asked of it
         losses = self.back_propagate(batches, state.step)  # stacks, heads, logits, loss, back-propagation
         norm = self.clip()
         applied = math.isfinite(losses.total) and math.isfinite(norm)
@@ -94,15 +95,20 @@ class Trainer(Learner):
         next_loss = losses.next_sentence if losses.num_pairs else None
         return StepResult(losses.total, losses.token, next_loss, norm, losses.num_tokens, factor, applied)
 
+    def batches(self) -> tuple[list[Batch], Place]:
+        """The next mini-batch, and the place after it."""
+        step, place = self.state.step + 1, self.state.place
+        if self.ahead is None:
+            return self.draw(step, place)
+        return self.ahead(self.draw, step, place, last=step == self.steps)
+
     def draw(self, step: int, place: Place) -> tuple[list[Batch], Place]:
         """The mini-batch of update `step` (from 1) at `place` with its masks, in micro-batches, and the place after it."""
         batches, left = [], self.config.rows_at(step, self.steps)
-        objective = self.objective.config
-        share = objective.mask_share if objective.question == "hidden" else None
         while left:
             taken, place = self.rows.take(place, min(self.micro_rows, left))
             batch = self.objective.batch(taken)
-            batches.append(batch if self.compiled is None else fill(batch, self.micro_rows, share))
+            batches.append(batch if self.compiled is None else fill(batch, self.micro_rows, self.objective.config))
             left -= len(taken.numbers)
         return batches, place
 
@@ -177,13 +183,17 @@ class Trainer(Learner):
                 on_snapshot(self.state.step)
             watchdog.saw(time.monotonic() - started)  # it comes again between two steps
             saver.save(self.checkpoint())
+        compiling = self.compiled is not None
         while self.state.step < self.steps:
-            watchdog.arm()
+            if not compiling:
+                watchdog.arm()
             began = time.monotonic()
             result = self.step()
             now = time.monotonic()
             self.state = replace(self.state, seconds=before + now - started)
-            watchdog.saw(now - began)
+            if not compiling:
+                watchdog.saw(now - began)
+            compiling = False
             self.report(monitor, result, now - began)
             if not result.applied:
                 self.after_bad_step(saver, monitor, result)
