@@ -62,8 +62,12 @@ def small_presets(
     *,
     row_length: int,
     sizes: Collection[str] = tuple(SMALL_SIZES),
+    training: Mapping[str, Any] | None = None,
 ) -> tuple[Preset, ...]:
-    """The small sizes of a family; `shape(layers, d_model)` gives the settings of the model that change."""
+    """The small sizes of a family; `shape(layers, d_model)` gives the settings of the model that change.
+
+    `training`: what differs from ONE_MACHINE.
+    """
     return tuple(
         Preset(
             f"{family}-{size}",
@@ -76,7 +80,7 @@ def small_presets(
                     **shape(layers, d_model),
                 },
                 "data": {"row_length": row_length},
-                "training": dict(ONE_MACHINE),
+                "training": {**ONE_MACHINE, **(training or {})},
             },
             parameters.get(size),
         )
