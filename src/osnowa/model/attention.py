@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from osnowa.model.cache import LayerCache
@@ -51,12 +51,16 @@ class Attention(nn.Module):
         mask: Float[Tensor, "#batch _ query key"] | Blocks | None,
         rotate: Rotate,
         cache: LayerCache | None = None,
-    ) -> Float[Tensor, "batch query d_model"]:
-        """`cache` holds the keys and values of earlier tokens; those of `memory` are added to it."""
+        places: Int[Tensor, " place"] | None = None,
+    ) -> Float[Tensor, "*query d_model"]:
+        """`cache` holds the keys and values of earlier tokens; those of `memory` are added to it.
+
+        With `places`, flat ones, the result is of these queries alone: [place, d_model].
+        """
         q, k, v = self.project(x, memory, rotate)
         if cache is not None:
             k, v = cache.append(k, v)
-        return self.look(q, k, v, mask)
+        return self.look(q, k, v, mask, places)
 
     def project(
         self, x: Float[Tensor, "batch query d_model"], memory: Float[Tensor, "batch memory d_model"], rotate: Rotate
@@ -87,14 +91,15 @@ class Attention(nn.Module):
         memory: Float[Tensor, "batch memory d_model"],
         mask: Float[Tensor, "batch 1 query memory"] | Blocks | None,
         cache: LayerCache | None = None,
-    ) -> Float[Tensor, "batch query d_model"]:
+        places: Int[Tensor, " place"] | None = None,
+    ) -> Float[Tensor, "*query d_model"]:
         """Cross-attention, without order; `cache` keeps the memory's keys and values, which never change."""
         if cache is None or cache.keys is None or cache.values is None:
             k, v = self.key_norm(self.split(self.key(memory))), self.split(self.value(memory))
             k, v = (k, v) if cache is None else cache.append(k, v)
         else:
             k, v = cache.keys, cache.values
-        return self.look(self.query_norm(self.split(self.query(x))), k, v, mask)
+        return self.look(self.query_norm(self.split(self.query(x))), k, v, mask, places)
 
     def look(
         self,
@@ -102,21 +107,32 @@ class Attention(nn.Module):
         k: Float[Tensor, "batch kv_head key d_head"],
         v: Float[Tensor, "batch kv_head key d_head"],
         mask: Float[Tensor, "#batch _ query key"] | Blocks | None,
-    ) -> Float[Tensor, "batch query d_model"]:
+        places: Int[Tensor, " place"] | None = None,
+    ) -> Float[Tensor, "*query d_model"]:
         """The weighted sums of all heads side by side, through W0; computed as exactly as the keys were kept."""
-        if isinstance(mask, Blocks):
-            return self.output(self.by_blocks(q, k, v, mask).transpose(1, 2).flatten(2))
         dtype = q.dtype
-        if k.dtype != dtype:
-            q, mask = q.to(k.dtype), None if mask is None else mask.to(k.dtype)
-        if self.stepwise(q):
-            context = self.attend(q, k, v, mask)
+        if isinstance(mask, Blocks):
+            context = self.by_blocks(q, k, v, mask)
         else:
-            dropout = self.dropout.share if self.training else 0.0
-            context = F.scaled_dot_product_attention(
-                q, k, v, mask, dropout, scale=self.scale, enable_gqa=q.size(1) != k.size(1)
-            )
-        return self.output(self.context(context).transpose(1, 2).flatten(2).to(dtype))
+            if k.dtype != dtype:
+                q, mask = q.to(k.dtype), None if mask is None else mask.to(k.dtype)
+            context = self.attend(q, k, v, mask) if self.stepwise(q) else self.fused(q, k, v, mask)
+        side_by_side = self.context(context).transpose(1, 2).flatten(2)
+        if places is not None:
+            side_by_side = side_by_side.flatten(0, 1).index_select(0, places)
+        return self.output(side_by_side.to(dtype))
+
+    def fused(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Float[Tensor, "batch head query d_head"]:
+        """The same by the library's one kernel."""
+        return F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            mask,
+            self.dropout.share if self.training else 0.0,
+            scale=self.scale,
+            enable_gqa=q.size(1) != k.size(1),
+        )
 
     def by_blocks(self, q: Tensor, k: Tensor, v: Tensor, mask: Blocks) -> Float[Tensor, "batch head query d_head"]:
         """The same by flex_attention for a BlockMask; no dropout."""
@@ -124,7 +140,7 @@ class Attention(nn.Module):
 
         cap = self.cap
         bend = None if cap is None else lambda score, *_: softcap(score, cap)
-        context: Tensor = flex_attention(
+        found: Tensor = flex_attention(
             q,
             k,
             v,
@@ -135,7 +151,7 @@ class Attention(nn.Module):
             # not the kernel for decoding, which fewer than 128 queries would get and some numbers of heads break
             kernel_options={"FORCE_USE_FLEX_ATTENTION": True},
         )
-        return self.context(context)
+        return found
 
     def stepwise(self, q: Float[Tensor, "batch head query d_head"]) -> bool:
         """Each step on its own: when somebody looks, where scores are capped, and on a CPU where it is faster.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from osnowa.model.attention import Attention
@@ -30,9 +30,15 @@ class Residual(nn.Module):
         self.added = Tap("batch seq d_model")
 
     def forward(
-        self, x: Float[Tensor, "batch seq d_model"], sublayer: Callable[[Tensor], Tensor]
-    ) -> Float[Tensor, "batch seq d_model"]:
+        self,
+        x: Float[Tensor, "*seq d_model"],
+        sublayer: Callable[[Tensor], Tensor],
+        places: Int[Tensor, " place"] | None = None,
+    ) -> Float[Tensor, "*place d_model"]:
+        """With `places`, flat ones, `sublayer` gives no others."""
         change = self.norm_out(sublayer(self.norm_in(x)))
+        if places is not None:
+            x = x.flatten(0, 1).index_select(0, places)
         return self.norm_after(self.added(x + self.dropout(change)))
 
 
@@ -54,10 +60,17 @@ class Block(nn.Module):
         memory: Float[Tensor, "batch memory d_model"] | None = None,
         memory_mask: Float[Tensor, "batch 1 seq memory"] | Blocks | None = None,
         cache: tuple[LayerCache | None, LayerCache | None] = (None, None),
-    ) -> Float[Tensor, "batch seq d_model"]:
-        """`cache`: what self-attention and cross-attention remember."""
+        places: Int[Tensor, " place"] | None = None,
+    ) -> Float[Tensor, "*place d_model"]:
+        """`cache`: what self-attention and cross-attention remember.
+
+        With `places`, flat ones, what comes after the last look at other places is computed for these alone.
+        """
         own, across = cache
-        x = self.attention_residual(x, lambda h: self.attention(h, h, mask, rotate, own))
+        kept = places if memory is None else None
+        x = self.attention_residual(x, lambda h: self.attention(h, h, mask, rotate, own, kept), kept)
         if memory is not None:
-            x = self.cross_residual(x, lambda h: self.cross_attention.look_across(h, memory, memory_mask, across))
+            x = self.cross_residual(
+                x, lambda h: self.cross_attention.look_across(h, memory, memory_mask, across, places), places
+            )
         return self.feed_forward_residual(x, self.feed_forward)

@@ -33,7 +33,7 @@ class FeedForward(nn.Module):
         self.activation, self.dropout = ACTIVATIONS[config.activation], Dropout(config.feed_forward_dropout)
         self.activated = Tap("batch seq d_ff")
 
-    def forward(self, x: Float[Tensor, "batch seq d_model"]) -> Float[Tensor, "batch seq d_model"]:
+    def forward(self, x: Float[Tensor, "*seq d_model"]) -> Float[Tensor, "*seq d_model"]:
         return self.down(self.dropout(self.activated(self.activation(self.up(x)))))
 
 
@@ -45,7 +45,7 @@ class GatedFeedForward(FeedForward):
         self.gate = nn.Linear(config.d_model, config.d_ff, bias=config.feed_forward_bias)
         self.joined: Joined | None = None
 
-    def forward(self, x: Float[Tensor, "batch seq d_model"]) -> Float[Tensor, "batch seq d_model"]:
+    def forward(self, x: Float[Tensor, "*seq d_model"]) -> Float[Tensor, "*seq d_model"]:
         if self.joined is None or self.joined.watched:
             gate, up = self.gate(x), self.up(x)
         else:
@@ -74,7 +74,7 @@ class Experts(nn.Module):
         self.routing = Tap("token expert")
         self.routed: Tensor | None = None  # [token, expert] probabilities of the last forward, for the balance loss
 
-    def forward(self, x: Float[Tensor, "batch seq d_model"]) -> Float[Tensor, "batch seq d_model"]:
+    def forward(self, x: Float[Tensor, "*seq d_model"]) -> Float[Tensor, "*seq d_model"]:
         tokens = x.flatten(0, -2)
         logits = self.router(tokens)
         self.routed = self.routing(logits.to(torch.promote_types(x.dtype, torch.float32)).softmax(-1))

@@ -60,15 +60,21 @@ class Stack(nn.Module):
         memory: Float[Tensor, "batch memory d_model"] | None = None,
         memory_layout: Layout | None = None,
         cache: Cache | None = None,
-    ) -> Float[Tensor, "batch seq d_model"]:
-        """`x` are the tokens after those that `cache` remembers."""
+        places: Int[Tensor, " place"] | None = None,
+    ) -> Float[Tensor, "*place d_model"]:
+        """`x` are the tokens after those that `cache` remembers.
+
+        With `places`, flat ones, the result is [place, d_model]: of the last block that nobody else looks at, their
+        part alone is computed.
+        """
         masks, memory_mask, rotations = self.surroundings(x, layout, memory_layout, cache)
         x = self.dropout(self.input_norm(self.embedded(self.position.embed(x, layout.positions))))
         for i, block in enumerate(self.blocks):
             mask, rotate = masks[self.windows[i % len(self.windows)]], rotations[i % len(rotations)]
             own = None if cache is None else cache.layer(i)
             across = None if cache is None or memory is None else cache.memory_layer(i, memory.size(1))
-            x = block(x, mask, rotate, memory, memory_mask, (own, across))
+            wanted = places if block is self.blocks[-1] else None
+            x = block(x, mask, rotate, memory, memory_mask, (own, across), wanted)
         return self.final_norm(x)
 
     def surroundings(
@@ -112,10 +118,14 @@ class Transformer(nn.Module):
         self.next_sentence = NextSentenceHead(config) if config.next_sentence else None
 
     def encode(
-        self, tokens: Int[Tensor, "batch seq"], layout: Layout, segments: Int[Tensor, "batch seq"] | None = None
-    ) -> Float[Tensor, "batch seq d_model"]:
-        """The contextual matrix: one vector for each token, coloured by its row."""
-        return self.encoder(self.embedding(tokens, segments), layout)
+        self,
+        tokens: Int[Tensor, "batch seq"],
+        layout: Layout,
+        segments: Int[Tensor, "batch seq"] | None = None,
+        places: Int[Tensor, " place"] | None = None,
+    ) -> Float[Tensor, "*place d_model"]:
+        """The contextual matrix: one vector for each token, coloured by its row; or those of flat `places` alone."""
+        return self.encoder(self.embedding(tokens, segments), layout, places=places)
 
     def decode(
         self,
@@ -124,12 +134,14 @@ class Transformer(nn.Module):
         memory: Float[Tensor, "batch memory d_model"] | None = None,
         memory_layout: Layout | None = None,
         cache: Cache | None = None,
-    ) -> Float[Tensor, "batch seq d_model"]:
+        places: Int[Tensor, " place"] | None = None,
+    ) -> Float[Tensor, "*place d_model"]:
         """The decoder's hidden vectors, looking across to `memory` where there is an encoder.
 
-        With a `cache` the tokens are those after the ones that it remembers, and it remembers these, too.
+        With a `cache` the tokens are those after the ones that it remembers, and it remembers these, too. With flat
+        `places` the vectors of these alone.
         """
-        return self.decoder(self.embedding(tokens), layout, memory, memory_layout, cache)
+        return self.decoder(self.embedding(tokens), layout, memory, memory_layout, cache, places)
 
     def look_by_blocks(self) -> None:
         """In training, attention by torch's flex_attention, which skips what nobody sees; made for compiled steps."""

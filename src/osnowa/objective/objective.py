@@ -36,8 +36,7 @@ class Objective(ABC):
 
         Labels are smoothed while the model is in training mode (Szegedy et al. 2016, section 7), never on held-out text.
         """
-        hidden = hidden_vectors(model, batch).flatten(0, 1)
-        asked = hidden.index_select(0, batch.selected)
+        asked, firsts = asked_vectors(model, batch)
         smoothing = self.config.label_smoothing if model.training else 0.0
         right = pairs_right = 0
         if torch.is_grad_enabled() and not count_right:
@@ -47,7 +46,7 @@ class Objective(ABC):
         next_sentence, num_pairs = loss.new_zeros(()), 0
         if model.next_sentence is not None and len(batch.first):
             num_pairs = len(batch.first)
-            verdicts = _wide(model.next_sentence(hidden.index_select(0, batch.first)))
+            verdicts = _wide(model.next_sentence(firsts))
             next_sentence = F.cross_entropy(verdicts, batch.is_next, reduction="sum", ignore_index=IGNORED)
             pairs_right = int((verdicts.argmax(-1) == batch.is_next).sum()) if count_right else 0
         balance = model.balance_loss(batch.layout.document_ids > 0)
@@ -69,14 +68,33 @@ def answered(
     return torch.stack(losses).sum(), right
 
 
-def hidden_vectors(model: Transformer, batch: Batch) -> Float[Tensor, "batch seq d_model"]:
-    """What the heads look at, by topology: the encoder's vectors, or the decoder's with or without an encoder's."""
+def asked_vectors(
+    model: Transformer, batch: Batch
+) -> tuple[Float[Tensor, "asked d_model"], Float[Tensor, "pair d_model"]]:
+    """The hidden vectors of the places where a token is asked, and those of the [CLS] of labelled pairs."""
+    places = batch.selected
+    if model.next_sentence is not None:
+        places = torch.cat((places, batch.first))
+    if model.config.num_experts:  # how busy they are is a question about all tokens
+        hidden = hidden_vectors(model, batch).flatten(0, 1).index_select(0, places)
+    else:
+        hidden = hidden_vectors(model, batch, places)
+    return hidden[: len(batch.selected)], hidden[len(batch.selected) :]
+
+
+def hidden_vectors(
+    model: Transformer, batch: Batch, places: Int[Tensor, " place"] | None = None
+) -> Float[Tensor, "*place d_model"]:
+    """What the heads look at, by topology: the encoder's vectors, or the decoder's with or without an encoder's.
+
+    Those of all places "batch seq", or of flat `places` alone.
+    """
     if model.config.topology == "encoder":
-        return model.encode(batch.tokens, batch.layout, batch.segments)
+        return model.encode(batch.tokens, batch.layout, batch.segments, places)
     if batch.source is None:
-        return model.decode(batch.tokens, batch.layout)
+        return model.decode(batch.tokens, batch.layout, places=places)
     memory = model.encode(batch.source.tokens, batch.source.layout)
-    return model.decode(batch.tokens, batch.layout, memory, batch.source.layout)
+    return model.decode(batch.tokens, batch.layout, memory, batch.source.layout, places=places)
 
 
 def _wide(logits: Tensor) -> Tensor:

@@ -74,9 +74,9 @@ def flops_per_token(config: ModelConfig, objective: ObjectiveConfig, row_length:
     """Operations of the matrix products of a full row, forward and backward, for each token of source and target.
 
     6 for each weight that a token goes through: of the blocks (of experts the chosen ones), of cross-attention (keys and
-    values by the source's tokens, the rest by the target's), and of the vocabulary head at the asked places only. 12 for
-    each number of a query and each key that it may look at: a decoder's on average half of its row (Kaplan et al. 2020,
-    section 2.1, with attention counted).
+    values by the source's tokens, the rest by the target's), and at the asked places only those of the vocabulary head
+    and, without experts, of what follows the last block's last look. 12 for each number of a query and each key that it
+    may look at: a decoder's on average half of its row (Kaplan et al. 2020, section 2.1, with attention counted).
     """
     shape = row_shape(config, objective, row_length)
     wide, narrow = config.num_heads * config.head_width, config.kv_heads * config.head_width
@@ -88,6 +88,9 @@ def flops_per_token(config: ModelConfig, objective: ObjectiveConfig, row_length:
     if config.topology == "encoder-decoder":
         weights += config.decoder_layers * (shape.decoder * asking + shape.encoder * asked)
         looks += config.decoder_layers * shape.decoder * shape.encoder
+    if not config.num_experts:
+        unasked = (shape.decoder if config.decoder_layers else shape.encoder) - shape.asked
+        weights -= unasked * (asking // 2 + _feed_forward(config))
     head = shape.asked * config.d_model * (config.vocab_size + config.d_model * config.head_transform)
     return round((6 * (weights + head) + 12 * wide * looks) / shape.tokens)
 
