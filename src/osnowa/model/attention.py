@@ -172,7 +172,7 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "batch head query d_head"]:
         """softmax(q k^T x scale + mask) v, one named tensor at a time."""
         sharing = (*k.shape[:2], -1)  # heads that share keys one below the other: keys and values are not copied
-        scores = (q * self.scale).reshape(*sharing, self.d_head) @ k.transpose(-2, -1)
+        scores = (q if self.scale == 1.0 else q * self.scale).reshape(*sharing, self.d_head) @ k.transpose(-2, -1)
         scores = softcap(scores.view(*q.shape[:3], -1), self.cap)
         scores = self.scores(scores if mask is None else scores + mask)
         weights = self.dropout(self.weights(scores.softmax(-1)))

