@@ -26,6 +26,7 @@ from benchmarks.works import MASKED, Work, workshop_of
 from osnowa.corpus import CorpusConfig, collect
 from osnowa.data import Place
 from osnowa.runs.prepare import open_prepared, prepare_into
+from osnowa.train.drawing import Batches
 
 WORK = Work("bert-mini", 128, 32, {}, MASKED)
 TINY = Work("bert-tiny", 32, 4, {}, MASKED, vocabulary=512)
@@ -33,12 +34,12 @@ TINY = Work("bert-tiny", 32, 4, {}, MASKED, vocabulary=512)
 
 def batches_ours(work: Work, data: Path, seat: Seat) -> None:
     workshop = workshop_of(work, "osnowa-fp32", data)
-    objective, place = workshop.objective(0), Place()
+    drawn, place = Batches(workshop.objective(0), workshop.rows), Place()
     for amount in seat.amounts():
         began, tokens = time.perf_counter(), 0
         for _ in range(amount):
-            rows, place = workshop.rows.take(place, work.rows)
-            tokens += objective.batch(rows).num_tokens
+            batch, place = drawn.take(place, work.rows)
+            tokens += batch.num_tokens
         seat.answer(done=tokens, seconds=time.perf_counter() - began)
 
 

@@ -83,3 +83,16 @@ def test_second_derivatives_are_refused() -> None:
     (first,) = torch.autograd.grad(fused(leaves, labels, 0.0, None), leaves[:1], create_graph=True)
     with pytest.raises(RuntimeError):
         torch.autograd.grad(first.sum(), leaves[0])
+
+
+def test_a_label_that_is_all_but_impossible_has_its_true_loss_and_gradient() -> None:
+    hidden = torch.tensor([[1.0], [0.5], [1.0]], requires_grad=True)
+    weight = torch.tensor([[0.0], [200.0], [-150.0]], requires_grad=True)
+    labels = torch.tensor([2, 1, 0])
+    loss = projected_cross_entropy(hidden, weight, None, labels)
+    expected = plain([hidden, weight], labels, 0.0, None)
+    assert loss.item() == pytest.approx(550.0)
+    for one, other in zip(
+        torch.autograd.grad(expected, (hidden, weight)), torch.autograd.grad(loss, (hidden, weight)), strict=True
+    ):
+        torch.testing.assert_close(other, one)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -69,17 +69,22 @@ class Batch:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The same with every tensor changed."""
+        return replace(
+            self._rows_changed(change),
+            selected=change(self.selected),
+            labels=change(self.labels),
+            first=change(self.first),
+            is_next=change(self.is_next),
+        )
+
+    def _rows_changed(self, change: Callable[[Tensor], Tensor]) -> Batch:
         source = None if self.source is None else Source(change(self.source.tokens), self.source.layout.map(change))
-        return Batch(
-            change(self.tokens),
-            change(self.segments),
-            self.layout.map(change),
-            change(self.selected),
-            change(self.labels),
-            change(self.first),
-            change(self.is_next),
-            source,
-            self.filled,
+        return replace(
+            self,
+            tokens=change(self.tokens),
+            segments=change(self.segments),
+            layout=self.layout.map(change),
+            source=source,
         )
 
     def to(self, device: torch.device) -> Batch:
@@ -92,21 +97,31 @@ class Batch:
         For a compiled step, which is compiled anew for each size. Counts that are there already may not be more.
         """
 
-        def more(tensor: Tensor) -> Tensor:
-            return _longer(tensor, rows, 0)
-
-        source = None if self.source is None else Source(more(self.source.tokens), self.source.layout.map(more))
-        return Batch(
-            more(self.tokens),
-            more(self.segments),
-            self.layout.map(more),
-            _longer(self.selected, asked, 0),
-            _longer(self.labels, asked, IGNORED),
-            _longer(self.first, pairs, 0),
-            _longer(self.is_next, pairs, IGNORED),
-            source,
+        return replace(
+            self._rows_changed(lambda tensor: _longer(tensor, rows, 0)),
+            selected=_longer(self.selected, asked, 0),
+            labels=_longer(self.labels, asked, IGNORED),
+            first=_longer(self.first, pairs, 0),
+            is_next=_longer(self.is_next, pairs, IGNORED),
             filled=True,
         )
+
+    def cut(self, start: int, stop: int) -> Batch:
+        """What is asked of the rows start .. stop-1 alone; for places that are in order. The tensors are views."""
+        length = self.tokens.size(1)
+        asked, pairs = (_between(each, start * length, stop * length) for each in (self.selected, self.first))
+        return replace(
+            self._rows_changed(lambda tensor: tensor[start:stop]),
+            selected=self.selected[asked] - start * length,
+            labels=self.labels[asked],
+            first=self.first[pairs] - start * length,
+            is_next=self.is_next[pairs],
+        )
+
+
+def _between(places: Int[Tensor, " place"], low: int, high: int) -> slice:
+    begin, end = np.searchsorted(places.numpy(), (low, high)).tolist()
+    return slice(begin, end)
 
 
 def _longer(tensor: Tensor, length: int, value: int) -> Tensor:

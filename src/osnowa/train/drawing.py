@@ -1,17 +1,49 @@
-"""Mini-batches drawn in a thread of their own while a GPU is busy with the one before."""
+"""Mini-batches drawn many at a time, and in a thread of their own while a GPU is busy with the one before."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 
 import torch
 
-from osnowa.data import Place
-from osnowa.objective import Batch
+from osnowa.data import Place, RowSequence
+from osnowa.objective import Batch, Objective
 
 Drawn = tuple[list[Batch], Place]
 Draw = Callable[[int, Place], Drawn]
+# Drawing waits for NumPy's calls, not for their arithmetic: 32 rows of 128 at a time are 9 million tokens/s, 256 are 29.
+PLACES_AT_ONCE = 1 << 15
+
+
+class Batches:
+    """The questions of rows, which depend on each row's place alone: those of many rows are drawn at once, and kept."""
+
+    def __init__(self, objective: Objective, rows: RowSequence) -> None:
+        self.objective, self.rows = objective, rows
+        self._kept: Batch | None = None
+        self._used, self._next = 0, Place()  # rows of `_kept` that were given away, and the place behind them
+        self._lock = Lock()
+
+    def take(self, place: Place, num_rows: int) -> tuple[Batch, Place]:
+        """What is asked of the next `num_rows` rows, and the place after them.
+
+        Raises:
+            DataError: there is no text.
+        """
+        with self._lock:
+            _, after = self.rows.advance(place, num_rows)
+            if self._kept is None or place != self._next or self._used + num_rows > len(self._kept.tokens):
+                rows, _ = self.rows.take(place, self._at_once(place, num_rows))
+                self._kept, self._used = self.objective.batch(rows), 0
+            start, self._used, self._next = self._used, self._used + num_rows, after
+            return self._kept.cut(start, self._used), after
+
+    def _at_once(self, place: Place, num_rows: int) -> int:
+        """Rows that are drawn at `place`: so many times `num_rows` as fit, none of the next plan's beforehand."""
+        left = len(self.rows.plan(place.epoch, place.block)) - place.row
+        return num_rows * max(1, min(PLACES_AT_ONCE // self.rows.places, left) // num_rows)
 
 
 class DrawnAhead:

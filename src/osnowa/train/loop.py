@@ -19,7 +19,7 @@ from osnowa.train import checkpoints
 from osnowa.train.checkpoints import Checkpoint, Saver, TrainingState
 from osnowa.train.compiled import fill
 from osnowa.train.config import TrainingConfig
-from osnowa.train.drawing import DrawnAhead
+from osnowa.train.drawing import Batches, DrawnAhead
 from osnowa.train.evaluation import HeldOut, HeldOutResult
 from osnowa.train.incidents import record_incident
 from osnowa.train.learner import Learner
@@ -67,7 +67,7 @@ class Trainer(Learner):
         compiled: bool = False,
     ) -> None:
         super().__init__(model, objective, config, seed=seed, device=device, dtype=dtype, compiled=compiled)
-        self.rows, self.held_out = rows, held_out
+        self.rows, self.drawn, self.held_out = rows, Batches(objective, rows), held_out
         self.steps, self.warmup, self.micro_rows = steps, warmup, micro_rows
         self.ahead = None if device.type == "cpu" else DrawnAhead()
         self.state = TrainingState()
@@ -106,10 +106,10 @@ class Trainer(Learner):
         """The mini-batch of update `step` (from 1) at `place` with its masks, in micro-batches, and the place after it."""
         batches, left = [], self.config.rows_at(step, self.steps)
         while left:
-            taken, place = self.rows.take(place, min(self.micro_rows, left))
-            batch = self.objective.batch(taken)
+            num_rows = min(self.micro_rows, left)
+            batch, place = self.drawn.take(place, num_rows)
             batches.append(batch if self.compiled is None else fill(batch, self.micro_rows, self.objective.config))
-            left -= len(taken.numbers)
+            left -= num_rows
         return batches, place
 
     @property
