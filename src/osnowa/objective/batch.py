@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,22 +72,22 @@ class Batch:
     def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The same with every tensor changed."""
         return replace(
-            self._rows_changed(change),
+            self,
+            **self._rows_changed(change),
             selected=change(self.selected),
             labels=change(self.labels),
             first=change(self.first),
             is_next=change(self.is_next),
         )
 
-    def _rows_changed(self, change: Callable[[Tensor], Tensor]) -> Batch:
+    def _rows_changed(self, change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
         source = None if self.source is None else Source(change(self.source.tokens), self.source.layout.map(change))
-        return replace(
-            self,
-            tokens=change(self.tokens),
-            segments=change(self.segments),
-            layout=self.layout.map(change),
-            source=source,
-        )
+        return {
+            "tokens": change(self.tokens),
+            "segments": change(self.segments),
+            "layout": self.layout.map(change),
+            "source": source,
+        }
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
@@ -98,7 +100,8 @@ class Batch:
         """
 
         return replace(
-            self._rows_changed(lambda tensor: _longer(tensor, rows, 0)),
+            self,
+            **self._rows_changed(lambda tensor: _longer(tensor, rows, 0)),
             selected=_longer(self.selected, asked, 0),
             labels=_longer(self.labels, asked, IGNORED),
             first=_longer(self.first, pairs, 0),
@@ -108,20 +111,24 @@ class Batch:
 
     def cut(self, start: int, stop: int) -> Batch:
         """What is asked of the rows start .. stop-1 alone; for places that are in order. The tensors are views."""
-        length = self.tokens.size(1)
-        asked, pairs = (_between(each, start * length, stop * length) for each in (self.selected, self.first))
+        before = start * self.tokens.size(1)
+        asked, pairs = (slice(borders[start], borders[stop]) for borders in self._borders)
         return replace(
-            self._rows_changed(lambda tensor: tensor[start:stop]),
-            selected=self.selected[asked] - start * length,
+            self,
+            **self._rows_changed(lambda tensor: tensor[start:stop]),
+            selected=self.selected[asked] - before,
             labels=self.labels[asked],
-            first=self.first[pairs] - start * length,
+            first=self.first[pairs] - before,
             is_next=self.is_next[pairs],
         )
 
-
-def _between(places: Int[Tensor, " place"], low: int, high: int) -> slice:
-    begin, end = np.searchsorted(places.numpy(), (low, high)).tolist()
-    return slice(begin, end)
+    @cached_property
+    def _borders(self) -> tuple[list[int], list[int]]:
+        """How many places are asked, and how many pairs, before each row and behind the last."""
+        rows, length = self.tokens.shape
+        begins = np.arange(rows + 1) * length
+        asked, pairs = (np.searchsorted(each.numpy(), begins).tolist() for each in (self.selected, self.first))
+        return asked, pairs
 
 
 def _longer(tensor: Tensor, length: int, value: int) -> Tensor:
