@@ -12,8 +12,13 @@ import subprocess
 import sys
 import time
 
-ALL = ("training", "generation", "data_path", "preparation", "start_up")
-QUICK = {"generation": ("--rounds", "3"), "preparation": ("--rounds", "1"), "start_up": ("--rounds", "2")}
+ALL = ("training", "generation", "data_path", "preparation", "start_up", "beside_the_step")
+QUICK = {
+    "generation": ("--rounds", "3"),
+    "preparation": ("--rounds", "1"),
+    "start_up": ("--rounds", "2"),
+    "beside_the_step": ("--steps", "60"),
+}
 
 
 def main() -> int:

@@ -89,6 +89,13 @@ def speed() -> str:
     if "start_up" in found:
         seconds = {row["name"]: row["seconds"] for row in found["start_up"]["rows"]}
         lines += ["", "From cold: " + ", ".join(f"`{name}` {each:.2f} s" for name, each in seconds.items()) + "."]
+    for row in found["beside_the_step"]["rows"] if "beside_the_step" in found else ():
+        lines += [
+            "",
+            f"Beside a step of {row['step_milliseconds']:.0f} ms (`{row['name']}`): the monitor {row['monitor_share']:.2%} "
+            f"of it; {row['checkpoints']} checkpoints in {row['steps']} steps hold up {row['checkpoint_share']:.2%} of the "
+            "time.",
+        ]
     machines = {_machine(each["machine"]) for each in found.values()}
     return "\n".join([*lines, "", *(f"Measured on {each}." for each in sorted(machines))]).rstrip()
 

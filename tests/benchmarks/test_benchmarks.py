@@ -12,9 +12,21 @@ import pytest
 import torch
 from benchmarks.measuring import Goal, Row, compare, measure
 
-from benchmarks import checkouts, data_path, generation, gpu, preparation, screening, trainer, training, works
+from benchmarks import (
+    beside_the_step,
+    checkouts,
+    data_path,
+    generation,
+    gpu,
+    preparation,
+    screening,
+    trainer,
+    training,
+    works,
+)
 from osnowa.model.outline import outline
 from osnowa.runs.prepare import prepare_into
+from osnowa.train.loop import Trainer
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own
@@ -259,3 +271,12 @@ def test_each_part_of_the_preparation_is_measured() -> None:
     assert [row.name for row in rows] == list(preparation.PARTS)
     assert all(row.speeds[0] > 0 for row in rows)
     assert rows[0].cells[0].floor == 1.0
+
+
+def test_what_a_run_does_beside_its_steps_is_a_share_of_them() -> None:
+    row = beside_the_step.measure("encoder-tiny", 3)
+    assert (row["steps"], row["name"]) == (3, "encoder-tiny")
+    assert row["checkpoints"] >= 2  # the first and the last
+    assert 0 < row["monitor_share"] < 1
+    assert 0 < row["checkpoint_share"] < 1
+    assert Trainer.step.__qualname__ == "Trainer.step"
