@@ -18,9 +18,10 @@ from osnowa.explain.text_row import text_row
 from osnowa.explain.training_step import training_step
 from osnowa.generate import lay_out
 from osnowa.model import Transformer
-from osnowa.objective import Objective, ObjectiveConfig, Vocabulary, build_objective
+from osnowa.objective import Batch, Objective, ObjectiveConfig, Vocabulary, build_objective
 from osnowa.runs.learned import run_history, run_step
 from osnowa.train.config import TrainingConfig
+from osnowa.train.drawing import Batches
 from osnowa.train.evaluation import HeldOut
 from osnowa.train.loop import StepResult, Trainer
 from small_models import VOCABULARY, publish_model, random_model, shrink
@@ -54,15 +55,15 @@ def objective_of(name: str, model: Transformer, **settings: object) -> Objective
     return build_objective(config, vocabulary, seed=7, topology=model.config.topology, row_length=24)
 
 
-class OneRow:
-    """A sequence that always shows the same row."""
+class OneBatch:
+    """What is always drawn: the questions of the same row."""
 
-    def __init__(self, rows: Rows) -> None:
-        self.rows = rows
+    def __init__(self, objective: Objective, rows: Rows) -> None:
+        self.objective, self.rows = objective, rows
 
-    def take(self, place: Place, count: int) -> tuple[Rows, Place]:
-        assert count == 1
-        return self.rows, Place(0, place.row + 1)
+    def take(self, place: Place, num_rows: int) -> tuple[Batch, Place]:
+        assert num_rows == 1
+        return self.objective.batch(self.rows), Place(0, place.row + 1)
 
 
 def loop_step(
@@ -74,7 +75,7 @@ def loop_step(
     trainer = Trainer(
         own,
         objective,
-        cast(RowSequence, OneRow(rows)),
+        cast(RowSequence, None),
         cast(HeldOut, None),
         config,
         steps=10,
@@ -84,6 +85,7 @@ def loop_step(
         dtype=torch.float32,
         micro_rows=1,
     )
+    trainer.drawn = cast(Batches, OneBatch(objective, rows))
     before = {name: each.clone() for name, each in trainer.weights().items()}
     return trainer.step(), before, trainer.weights()
 

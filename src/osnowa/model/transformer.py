@@ -69,12 +69,12 @@ class Stack(nn.Module):
         """
         masks, memory_mask, rotations = self.surroundings(x, layout, memory_layout, cache)
         x = self.dropout(self.input_norm(self.embedded(self.position.embed(x, layout.positions))))
+        last = len(self.blocks) - 1
         for i, block in enumerate(self.blocks):
             mask, rotate = masks[self.windows[i % len(self.windows)]], rotations[i % len(rotations)]
             own = None if cache is None else cache.layer(i)
             across = None if cache is None or memory is None else cache.memory_layer(i, memory.size(1))
-            wanted = places if block is self.blocks[-1] else None
-            x = block(x, mask, rotate, memory, memory_mask, (own, across), wanted)
+            x = block(x, mask, rotate, memory, memory_mask, (own, across), places if i == last else None)
         return self.final_norm(x)
 
     def surroundings(
