@@ -61,7 +61,7 @@ class _RootMeanSquare(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         rows, scale, weight = ctx.saved_tensors
         gradient, width = gradients[0].reshape(rows.shape), rows.size(-1)
-        towards_rows, towards_weight, _ = torch.ops.aten.native_layer_norm_backward(
+        towards_rows, _, _ = torch.ops.aten.native_layer_norm_backward(
             gradient,
             rows,
             [width],
@@ -69,11 +69,12 @@ class _RootMeanSquare(torch.autograd.Function):
             scale[:, None],
             weight.to(scale.dtype),
             None,
-            [True, True, False],
+            [True, False, False],  # its sums over rows are taken in bfloat16: seven percent off at 4,096 rows
         )
         put_back = torch.mv(gradient, weight) * scale / width
         towards_rows.add_(put_back[:, None].to(rows.dtype))
-        return towards_rows.view(gradients[0].shape), towards_weight.to(weight.dtype), None
+        towards_weight = torch.mm(scale.to(rows.dtype)[None], gradient * rows)[0]
+        return towards_rows.view(gradients[0].shape), towards_weight, None
 
 
 def build_norm(config: ModelConfig, used: bool = True, width: int | None = None) -> nn.Module:

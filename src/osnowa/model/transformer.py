@@ -98,9 +98,7 @@ class Stack(nn.Module):
                 w: blocks(layout, keys, self.causal, w) for w in set(self.windows)
             }
             return seen, None if memory_layout is None else blocks(layout, memory_layout), rotations
-        if (
-            cache is None
-        ):  # then all rows have the same distances where one may look: positions go on by one in a document
+        if cache is None:  # positions go on by one in a document: where one may look, distances are those of places
             places = torch.arange(x.size(1), device=x.device)[None]
             bias = self.position.bias(places, places)
         else:
