@@ -77,6 +77,45 @@ class _RootMeanSquare(torch.autograd.Function):
         return towards_rows.view(gradients[0].shape), towards_weight, None
 
 
+class LayerNorm(nn.LayerNorm):
+    """(x - mean(x)) / sqrt(variance(x) + eps) * weight + bias (Ba et al. 2016)."""
+
+    def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
+        if x.dtype != torch.bfloat16 or x.device.type != "cpu" or not torch.is_grad_enabled():
+            return super().forward(x)
+        found: Tensor = _LayerNorm.apply(x, self.weight, self.bias, self.eps)  # type: ignore[no-untyped-call]
+        return found
+
+
+class _LayerNorm(torch.autograd.Function):
+    """The library's, but for the gradients of weight and bias: its sums over rows are seven percent off at 4,096 rows.
+
+    Those are products here, which add up in float32; mean and deviation are kept in it, too.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, eps: float) -> Tensor:
+        wide, shift = weight.float(), None if bias is None else bias.float()
+        y, mean, scale = torch.native_layer_norm(x, weight.shape, wide, shift, eps)
+        ctx.save_for_backward(x, mean, scale, weight)
+        ctx.has_bias = bias is not None
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None]:
+        x, mean, scale, weight = ctx.saved_tensors
+        width = x.size(-1)
+        towards_x, _, _ = torch.ops.aten.native_layer_norm_backward(
+            gradients[0], x, [width], mean, scale, weight.float(), None, [True, False, False]
+        )
+        gradient, scale = gradients[0].reshape(-1, width), scale.reshape(1, -1)
+        ones, taken_off = torch.ones_like(scale), mean.reshape(1, -1) * scale
+        summed, off = torch.mm(torch.cat((ones, taken_off)).to(x.dtype), gradient)
+        towards_weight = torch.mm(scale.to(x.dtype), gradient * x.reshape(-1, width))[0] - off
+        return towards_x, towards_weight, summed if ctx.has_bias else None, None
+
+
 def build_norm(config: ModelConfig, used: bool = True, width: int | None = None) -> nn.Module:
     """LayerNorm (Ba et al. 2016) or RMSNorm over `width` (d_model); the identity when not `used`."""
     width = width or config.d_model
@@ -84,4 +123,4 @@ def build_norm(config: ModelConfig, used: bool = True, width: int | None = None)
         return nn.Identity()
     if config.norm == "rmsnorm":
         return RMSNorm(width, config.norm_eps, config.norm_offset)
-    return nn.LayerNorm(width, eps=config.norm_eps, bias=config.norm_bias)
+    return LayerNorm(width, eps=config.norm_eps, bias=config.norm_bias)
