@@ -20,13 +20,27 @@ def packed(lengths: list[int], row_length: int, seed: int = 0) -> list[list[int]
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), row_length=st.integers(3, 60))
 def test_each_sample_is_in_one_row_and_no_row_is_too_full(data: st.DataObject, row_length: int) -> None:
-    lengths = data.draw(st.lists(st.integers(3, row_length), max_size=60))
+    lengths = data.draw(st.lists(st.integers(1, row_length), max_size=60))
     rows = packed(lengths, row_length)
     assert sorted(sample for row in rows for sample in row) == list(range(len(lengths)))
     totals = [sum(lengths[sample] for sample in row) for row in rows]
     assert all(0 < total <= row_length for total in totals)
     # no two rows could have been one
     assert all(a + b > row_length for i, a in enumerate(totals) for b in totals[:i])
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), row_length=st.integers(2, 60))
+def test_each_sample_goes_where_the_least_room_is_left_the_longest_first(data: st.DataObject, row_length: int) -> None:
+    lengths = data.draw(st.lists(st.integers(1, row_length), max_size=60))
+    rooms: list[int] = []
+    for length in sorted(lengths, reverse=True):
+        room = min((room for room in rooms if room >= length), default=None)
+        if room is not None:
+            rooms.remove(room)
+        rooms.append((row_length if room is None else room) - length)
+    found = [row_length - sum(lengths[sample] for sample in row) for row in packed(lengths, row_length)]
+    assert sorted(found) == sorted(rooms)
 
 
 def test_rows_are_filled_to_the_last_place_where_that_is_possible() -> None:

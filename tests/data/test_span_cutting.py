@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from example_splits import all_places, corpora, document_of, realistic, split_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osnowa.data import TokenSplit
+from osnowa.data import spans as span_cutting
 from osnowa.data.blocks import Blocks, Runs
 from osnowa.data.spans import cut, loose
 
@@ -26,6 +28,19 @@ def test_each_token_is_in_one_span_and_a_span_in_one_document(split: TokenSplit,
     assert np.array_equal(all_places(spans.start, lengths), np.arange(split.num_tokens))
     assert np.array_equal(document_of(split, spans.start), spans.document)
     assert np.array_equal(document_of(split, spans.stop - 1), spans.document)
+
+
+@settings(max_examples=100, deadline=None)
+@given(split=corpora, budget=st.integers(2, 200), epoch=st.integers(0, 3))
+def test_many_documents_are_cut_at_once_where_each_is_cut_alone(split: TokenSplit, budget: int, epoch: int) -> None:
+    found = []
+    for together in (1, 3, 1 << 60):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(span_cutting, "_TOGETHER", together)
+            found.append(spans_of(split, budget, epoch))
+    for other in found[1:]:
+        assert np.array_equal(found[0].start, other.start)
+        assert np.array_equal(found[0].stop, other.stop)
 
 
 def test_spans_of_a_part_of_the_corpus_keep_their_documents() -> None:

@@ -22,7 +22,7 @@ def mask(
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
     """What is hidden, what is shown instead, and whose numbers decide."""
     hidden, leader = choose(rows, config, seed, CONTINUES)
-    return hidden, replace(rows, hidden, leader, config, seed, mask=MASK, ordinary=ORDINARY), leader
+    return hidden, replace(rows, np.flatnonzero(hidden), leader, config, seed, mask=MASK, ordinary=ORDINARY), leader
 
 
 @pytest.mark.parametrize("share", [0.05, 0.15, 0.3, 0.9])

@@ -80,7 +80,7 @@ class RowSequence:
         first, *others = (self.plan(epoch, block).accounting() for block in range(len(self.blocks)))
         return sum(others, start=first)
 
-    def advance(self, place: Place, num_rows: int) -> tuple[list[tuple[int, I64]], Place]:
+    def advance(self, place: Place, num_rows: int) -> tuple[list[tuple[int, range]], Place]:
         """The next `num_rows` rows as (epoch, row numbers) runs inside a block, and the place after them.
 
         Raises:
@@ -88,13 +88,14 @@ class RowSequence:
         """
         if not self.split.num_tokens:
             raise DataError("the corpus", "holds no tokens to make rows of", "give more text")
-        runs: list[tuple[int, I64]] = []
+        runs: list[tuple[int, range]] = []
         epoch, row, block = place.epoch, place.row, place.block
         while num_rows:
             size = len(self.plan(epoch, block))
             assert row < size, f"row {row} of {size} in block {block} of epoch {epoch}: a place of another corpus"
             take = min(num_rows, size - row)
-            runs.append((epoch, (block << BLOCK_SHIFT) + np.arange(row, row + take)))
+            begin = (block << BLOCK_SHIFT) + row
+            runs.append((epoch, range(begin, begin + take)))
             row, num_rows = row + take, num_rows - take
             if row == size:
                 row, block = 0, block + 1
@@ -110,7 +111,7 @@ class RowSequence:
         """
         assert num_rows > 0, num_rows
         runs, after = self.advance(place, num_rows)
-        return Rows.join([self.rows(epoch, numbers) for epoch, numbers in runs]), after
+        return Rows.join([self.rows(epoch, np.arange(run.start, run.stop)) for epoch, run in runs]), after
 
     def rows(self, epoch: int, numbers: I64) -> Rows:
         """Rows `numbers` of an epoch, all of one block: block << BLOCK_SHIFT | row in the block."""

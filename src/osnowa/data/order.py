@@ -16,7 +16,7 @@ I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
 _LOW = np.array(0xFFFFFFFF, dtype=np.uint64)
 _HALF = np.array(32, dtype=np.uint64)
-_MULTIPLIERS = (np.array(0xD2511F53, dtype=np.uint64), np.array(0xCD9E8D57, dtype=np.uint64))
+_MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
 _AT_ONCE = 1 << 13  # counters that stay in a core's cache together: a million take 0.04 s instead of 0.18 s
@@ -25,38 +25,34 @@ _AT_ONCE = 1 << 13  # counters that stay in a core's cache together: a million t
 def philox(counter: tuple[U64, ...], key: tuple[int, int]) -> tuple[U64, ...]:
     """Four 32-bit numbers (held in uint64) for each 4 x 32-bit counter; the four counters broadcast together."""
     shape = np.broadcast(*counter).shape
-    numbers = np.empty((4, *shape), dtype=np.uint64)
-    for row, part in enumerate(counter):
-        numbers[row] = part
-    flat = numbers.reshape(4, -1)
-    for start in range(0, flat.shape[1], _AT_ONCE):
-        _rounds(flat[:, start : start + _AT_ONCE], _round_keys(key))
-    return tuple(numbers[row, ...] for row in range(4))
+    numbers = np.empty((2, 2, *shape), dtype=np.uint64)  # words 0 and 2, which are multiplied, then 1 and 3
+    for word, part in enumerate(counter):
+        numbers[word % 2, word // 2] = part
+    flat = numbers.reshape(2, 2, -1)
+    for start in range(0, flat.shape[2], _AT_ONCE):
+        _rounds(flat[..., start : start + _AT_ONCE], _round_keys(key))
+    return tuple(numbers[word % 2, word // 2, ...] for word in range(4))
 
 
-def _rounds(numbers: U64, keys: tuple[tuple[U64, U64], ...]) -> None:
-    """The ten rounds, in place. Small batches wait for the calls, not for the arithmetic: nothing is allocated."""
-    c0, c1, c2, c3 = numbers
-    left, right = np.empty_like(c0), np.empty_like(c2)
-    for k0, k1 in keys:
-        np.multiply(c0, _MULTIPLIERS[0], out=left)
-        np.multiply(c2, _MULTIPLIERS[1], out=right)
-        np.right_shift(right, _HALF, out=c0)
-        np.bitwise_xor(c0, c1, out=c0)
-        np.bitwise_xor(c0, k0, out=c0)
-        np.right_shift(left, _HALF, out=c2)
-        np.bitwise_xor(c2, c3, out=c2)
-        np.bitwise_xor(c2, k1, out=c2)
-        np.bitwise_and(right, _LOW, out=c1)
-        np.bitwise_and(left, _LOW, out=c3)
+def _rounds(numbers: U64, keys: tuple[U64, ...]) -> None:
+    """The ten rounds, in place: two words at a time, since small batches wait for the calls; nothing is allocated."""
+    multiplied, others = numbers
+    product = np.empty_like(multiplied)
+    crossed = product[::-1]
+    for round_key in keys:
+        np.multiply(multiplied, _MULTIPLIERS, out=product)
+        np.bitwise_xor(others, round_key, out=others)
+        np.right_shift(crossed, _HALF, out=multiplied)
+        np.bitwise_xor(multiplied, others, out=multiplied)
+        np.bitwise_and(crossed, _LOW, out=others)
 
 
 @functools.lru_cache(maxsize=256)
-def _round_keys(key: tuple[int, int]) -> tuple[tuple[U64, U64], ...]:
+def _round_keys(key: tuple[int, int]) -> tuple[U64, ...]:
     words = [
         [(start + turn * step) & 0xFFFFFFFF for start, step in zip(key, _WEYL, strict=True)] for turn in range(_ROUNDS)
     ]
-    return tuple((np.array(k0, dtype=np.uint64), np.array(k1, dtype=np.uint64)) for k0, k1 in words)
+    return tuple(np.array(pair, dtype=np.uint64)[:, None] for pair in words)
 
 
 @functools.lru_cache(maxsize=256)

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 I64 = NDArray[np.int64]
-_SHORTEST = 3  # [CLS] x [SEP]
 
 
 def pack(lengths: I64, row_length: int, tie: NDArray[np.uint64]) -> tuple[I64, I64]:
@@ -17,18 +16,25 @@ def pack(lengths: I64, row_length: int, tie: NDArray[np.uint64]) -> tuple[I64, I
     assert len(lengths) == 0 or int(lengths.max()) <= row_length, (int(lengths.max()), row_length)
     order = np.lexsort((tie, -lengths))
     row_of = np.empty(len(lengths), dtype=np.int64)
-    row_of[order], num_rows = _rows_of(lengths[order].tolist(), row_length)
+    row_of[order], num_rows = _rows_of(lengths[order], row_length)
     members = np.argsort(row_of, kind="stable")
     return members, np.searchsorted(row_of[members], np.arange(num_rows + 1))
 
 
-def _rows_of(lengths: list[int], row_length: int) -> tuple[list[int], int]:
+def _rows_of(lengths: I64, row_length: int) -> tuple[I64, int]:
     """The row of each of the falling `lengths`, and how many rows there are."""
+    if not len(lengths):
+        return np.zeros(0, dtype=np.int64), 0
+    shortest = int(lengths[-1])  # a row with less room than that is full
     open_rows: list[list[int]] = [[] for _ in range(row_length + 1)]  # by room left
     rooms = 0  # bit r is set while a row with room r is open
-    rows: list[int] = []
-    num_rows = 0
-    for length in lengths:
+    num_rows = int(np.searchsorted(-lengths, -(row_length // 2)))  # what fills more than half of a row opens one
+    first = int(np.searchsorted(-lengths[:num_rows], -(row_length - shortest)))
+    for row, room in enumerate((row_length - lengths[first:num_rows]).tolist(), first):
+        open_rows[room].append(row)
+        rooms |= 1 << room
+    rows = list(range(num_rows))
+    for length in lengths[num_rows:].tolist():
         fitting = rooms >> length
         if fitting:
             room = length + (fitting & -fitting).bit_length() - 1
@@ -38,7 +44,7 @@ def _rows_of(lengths: list[int], row_length: int) -> tuple[list[int], int]:
         else:
             room, row, num_rows = row_length, num_rows, num_rows + 1
         rows.append(row)
-        if room - length >= _SHORTEST:
+        if room - length >= shortest:
             open_rows[room - length].append(row)
             rooms |= 1 << (room - length)
-    return rows, num_rows
+    return np.array(rows, dtype=np.int64), num_rows

@@ -106,15 +106,18 @@ def write_rows(
     lengths = _chain(at, last, shown.a_length + 2, b_runs, row_length - filled)
     in_row = np.arange(1, len(size) + 1) - first[owner]
     documents = np.repeat(_chain(at, last, in_row, in_row, 0), lengths)
-    segments = np.repeat(_chain(at, last, 0, 1, 0), lengths)
-    real, place = documents > 0, np.arange(len(counts) * row_length)
-    positions = (place - np.repeat(_chain(at, last, begin, begin, 0), lengths)) * real
+    segments = np.zeros(len(documents), dtype=np.int64)
+    if b_runs.any():
+        segments = np.repeat(_chain(at, last, 0, 1, 0), lengths)
+    place, padding = np.arange(len(documents)), np.flatnonzero(documents == 0)
+    positions = place - np.repeat(_chain(at, last, begin, begin, 0), lengths)
+    positions[padding] = 0
     source = place + np.repeat(_chain(at, last, shown.a_start - begin - 1, shown.b_start - b_begin, 0), lengths)
     ids = split.tokens.take(source, mode="clip").astype(np.int64)  # clip: what stands at the special places is replaced
     ids[begin], ids[b_begin - 1], ids[b_begin + b_runs - 1] = specials.cls, specials.sep, specials.sep
-    ids[~real] = specials.pad
-    special = ~real
-    special[begin] = special[b_begin - 1] = special[b_begin + b_runs - 1] = True
+    ids[padding] = specials.pad
+    special = np.zeros(len(documents), dtype=bool)
+    special[padding] = special[begin] = special[b_begin - 1] = special[b_begin + b_runs - 1] = True
 
     asked, shape = shown.label != NOT_ASKED, (len(counts), row_length)
     last_start = np.where(shown.b_length > 0, shown.b_start, shown.a_start)

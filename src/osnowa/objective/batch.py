@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,10 @@ class Source:
     tokens: Int[Tensor, "batch source"]
     layout: Layout
 
+    def split(self, rows: int) -> list[Source]:
+        """`rows` rows at a time; the tensors are views."""
+        return [Source(*part) for part in zip(torch.split(self.tokens, rows), self.layout.split(rows), strict=True)]
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -56,18 +59,18 @@ class Batch:
     @property
     def num_asked(self) -> int:
         """Places where a token is asked."""
-        return int((self.labels != IGNORED).sum())
+        return int((self.labels != IGNORED).sum()) if self.filled else len(self.labels)
 
     @property
     def num_pairs(self) -> int:
         """Labelled pairs."""
-        return int((self.is_next != IGNORED).sum())
+        return int((self.is_next != IGNORED).sum()) if self.filled else len(self.is_next)
 
     @property
     def num_tokens(self) -> int:
         """Tokens that are not padding, of source and target."""
         layouts = [self.layout, *([] if self.source is None else [self.source.layout])]
-        return sum(int((layout.document_ids > 0).sum()) for layout in layouts)
+        return sum(int(layout.document_ids.count_nonzero()) for layout in layouts)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The same with every tensor changed."""
@@ -109,26 +112,30 @@ class Batch:
             filled=True,
         )
 
-    def cut(self, start: int, stop: int) -> Batch:
-        """What is asked of the rows start .. stop-1 alone; for places that are in order. The tensors are views."""
-        before = start * self.tokens.size(1)
-        asked, pairs = (slice(borders[start], borders[stop]) for borders in self._borders)
-        return replace(
-            self,
-            **self._rows_changed(lambda tensor: tensor[start:stop]),
-            selected=self.selected[asked] - before,
-            labels=self.labels[asked],
-            first=self.first[pairs] - before,
-            is_next=self.is_next[pairs],
+    def parts(self, rows: int) -> list[Batch]:
+        """The same questions, `rows` rows at a time, for places that are in order. The tensors are views."""
+        begins = np.arange(0, len(self.tokens) + rows, rows) * self.tokens.size(1)
+        selected, asked = _inside(self.selected, begins)
+        first, pairs = _inside(self.first, begins)
+        columns = zip(
+            torch.split(self.tokens, rows),
+            torch.split(self.segments, rows),
+            self.layout.split(rows),
+            torch.split(selected, asked),
+            torch.split(self.labels, asked),
+            torch.split(first, pairs),
+            torch.split(self.is_next, pairs),
+            [None] * len(asked) if self.source is None else self.source.split(rows),
+            [self.filled] * len(asked),
+            strict=True,
         )
+        return [Batch(*part) for part in columns]
 
-    @cached_property
-    def _borders(self) -> tuple[list[int], list[int]]:
-        """How many places are asked, and how many pairs, before each row and behind the last."""
-        rows, length = self.tokens.shape
-        begins = np.arange(rows + 1) * length
-        asked, pairs = (np.searchsorted(each.numpy(), begins).tolist() for each in (self.selected, self.first))
-        return asked, pairs
+
+def _inside(places: Int[Tensor, " place"], begins: NDArray[np.int64]) -> tuple[Int[Tensor, " place"], list[int]]:
+    """The rising `places`, each counted from where its part begins, and how many there are in each part."""
+    counts = np.diff(np.searchsorted(places.numpy(), begins))
+    return torch.from_numpy(places.numpy() - np.repeat(begins[:-1], counts)), counts.tolist()
 
 
 def _longer(tensor: Tensor, length: int, value: int) -> Tensor:

@@ -27,8 +27,8 @@ class HiddenTokens(Objective):
         """Hide tokens of `rows`, as (seed, epoch, row number) say."""
         mask, continues = self.vocabulary.mask, self.vocabulary.continues_word
         hidden, leader = choose(rows, self.masking, self.seed, continues)
-        shown = replace(rows, hidden, leader, self.masking, self.seed, mask=mask, ordinary=self.ordinary)
         selected = np.flatnonzero(hidden.ravel())
+        shown = replace(rows, selected, leader, self.masking, self.seed, mask=mask, ordinary=self.ordinary)
         layout = Layout(torch.from_numpy(rows.positions), torch.from_numpy(rows.document_ids))
         labels = rows.tokens.ravel()[selected]
         return Batch(

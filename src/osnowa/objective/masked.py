@@ -51,17 +51,26 @@ def choose(
     column = np.arange(length)
     four = draw(seed, "mask choice", rows.epochs[:, None], rows.numbers[:, None], np.arange(-(-length // 4)))
     keys = np.stack(four, axis=-1).reshape(num_rows, -1)[:, :length]
-    ordinary = length - rows.special.sum(axis=1)
+    ordinary = length - np.count_nonzero(rows.special, axis=1)
     wanted = np.maximum(1, np.rint(ordinary * config.share)).astype(np.int64)
     if config.whole_words:
         return _choose_words(rows, keys, wanted, seed, continues_word)
-    order_key = (keys << _PLACE_BITS) | column.astype(np.uint64)  # no two alike
-    np.copyto(order_key, _LAST, where=rows.special)
-    limit = np.sort(order_key, axis=1)[np.arange(num_rows), wanted - 1]
-    hidden = (order_key <= limit[:, None]) & ~rows.special
-    leader = np.empty(hidden.shape, dtype=np.int64)
-    leader[:] = column
-    return hidden, leader
+    order_key = _order_keys(keys, rows.special)
+    limit = np.empty((num_rows, 1), dtype=np.uint64)
+    for count in np.unique(wanted):
+        alike = np.flatnonzero(wanted == count)
+        limit[alike, 0] = np.partition(order_key[alike], count - 1, axis=1)[:, count - 1]
+    hidden = order_key <= limit
+    hidden &= ~rows.special
+    return hidden, np.broadcast_to(column, hidden.shape)
+
+
+def _order_keys(keys: U64, never: NDArray[np.bool_]) -> U64:
+    """Numbers that sort the places of each row by chance, no two alike; those that are `never` chosen stand last."""
+    order_key = keys << _PLACE_BITS
+    order_key |= np.arange(keys.shape[1]).astype(np.uint64)
+    order_key.ravel()[np.flatnonzero(never.ravel())] = _LAST
+    return order_key
 
 
 def _choose_words(
@@ -77,9 +86,7 @@ def _choose_words(
     word = row_begin + leader
     size = np.bincount(word[ordinary], minlength=word.size)  # at the place of each word's first token
 
-    order_key = (keys << _PLACE_BITS) | column.astype(np.uint64)
-    np.copyto(order_key, _LAST, where=~starts)
-    order = row_begin + np.argsort(order_key, axis=1)
+    order = row_begin + np.argsort(_order_keys(keys, ~starts), axis=1)
     pieces = size[order]
     before = np.cumsum(pieces, axis=1) - pieces
     chance = draw(seed, "mask last word", rows.epochs, rows.numbers)[0][:, None] / 2.0**32
@@ -90,7 +97,7 @@ def _choose_words(
 
 def replace(
     rows: Rows,
-    hidden: NDArray[np.bool_],
+    selected: I64,
     leader: I64,
     config: MaskingConfig,
     seed: int,
@@ -98,14 +105,16 @@ def replace(
     mask: int,
     ordinary: I64,
 ) -> I64:
-    """The tokens that the model is shown: of the hidden ones 80 % [MASK], 10 % a random `ordinary` one, 10 % unchanged."""
-    row, column = np.divmod(np.flatnonzero(hidden.ravel()), hidden.shape[1])
-    epochs, numbers = rows.epochs[row], rows.numbers[row]
-    mode, pick, _, _ = draw(seed, "mask replacement", epochs, numbers, column)
+    """The tokens that the model is shown: of those at the flat places `selected` 80 % are [MASK], 10 % a random
+    `ordinary` one, 10 % unchanged."""
+    length = rows.tokens.shape[1]
+    row = selected // length
+    column = selected - row * length
+    mode, pick, _, _ = draw(seed, "mask replacement", rows.epochs[row], rows.numbers[row], column)
     if config.whole_words:
-        mode, _, _, _ = draw(seed, "mask replacement", epochs, numbers, leader[row, column])
+        mode, _, _, _ = draw(seed, "mask replacement", rows.epochs[row], rows.numbers[row], leader[row, column])
     masked, random = (round(share * 2**32) for share in (config.mask_share, config.mask_share + config.random_share))
-    instead = np.where(mode < random, ordinary[below(pick, len(ordinary))], rows.tokens[row, column])
     shown = rows.tokens.copy()
-    shown[row, column] = np.where(mode < masked, mask, instead)
+    instead = np.where(mode < random, ordinary[below(pick, len(ordinary))], shown.ravel()[selected])
+    shown.ravel()[selected] = np.where(mode < masked, mask, instead)
     return shown
