@@ -33,7 +33,7 @@ TINY = Work("bert-tiny", 32, 4, {}, MASKED, vocabulary=512)
 
 
 def batches_ours(work: Work, data: Path, seat: Seat) -> None:
-    workshop = workshop_of(work, "osnowa-fp32", data)
+    workshop = workshop_of(work, "osnowa", data)
     drawn, place = Batches(workshop.objective(0), workshop.rows), Place()
     for amount in seat.amounts():
         began, tokens = time.perf_counter(), 0
@@ -51,7 +51,7 @@ def batches_peer(work: Work, data: Path, seat: Seat) -> None:
     from osnowa.exchange import write_folder
     from osnowa.model import Transformer, initialise
 
-    workshop = workshop_of(work, "osnowa-fp32", data)
+    workshop = workshop_of(work, "datasets", data)
     with tempfile.TemporaryDirectory() as folder:
         model = Transformer(workshop.recipe.model)
         initialise(model, 0)

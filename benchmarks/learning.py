@@ -17,7 +17,7 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from osnowa.runs.given_text import data_folder
-from osnowa.runs.machine import set_up
+from osnowa.runs.machine import choose_machine
 from osnowa.runs.prepare import Prepared, open_prepared
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.workshop import Workshop
@@ -65,7 +65,7 @@ class FinishedRun:
         return cls(folder, recipe, prepared, json.loads((folder / "facts.json").read_text()))
 
     def workshop(self) -> Workshop:
-        return Workshop(self.recipe, self.prepared, set_up(self.recipe))
+        return Workshop(self.recipe, self.prepared, choose_machine(self.recipe))
 
     @property
     def seconds(self) -> float:

@@ -76,7 +76,7 @@ def train_peer(work: Work, contender: str, data: Path, seat: Seat) -> None:
     tuned, compiled = contender == "trainer-tuned", contender == "trainer-compiled"
     if tuned:
         tune_allocator()
-    workshop = workshop_of(work, "osnowa-fp32", data)  # its questions, tokenizer and rows
+    workshop = workshop_of(work, contender, data)  # osnowa's questions, tokenizer and rows
     model = peer_model(workshop, dropout=not (tuned or compiled), eager=tuned)
     rows = peer_rows(workshop)
     collate = COLLATORS[model.config.is_encoder_decoder, workshop.recipe.objective.question](workshop)

@@ -81,7 +81,7 @@ def train_checkout(work: Work, contender: str, data: Path, seat: Seat) -> None:
     found = checkouts.split(contender)
     assert found is not None
     name, folder = found
-    workshop = workshop_of(work, "osnowa-fp32", data)
+    workshop = workshop_of(work, contender, data)
     reference, rows = peer_model(workshop, dropout=False, eager=True), peer_rows(workshop)
     device = torch.device(work.device)
     peer = checkouts.BUILDERS[name](folder, reference, work.length, RATE, device)

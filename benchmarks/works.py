@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 
 from osnowa.runs.api import recipe_of
-from osnowa.runs.machine import set_up
+from osnowa.runs.machine import choose_machine, set_up
 from osnowa.runs.prepare import open_prepared
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.workshop import Workshop
@@ -149,6 +149,8 @@ CPU = tuple(name for name in WORKS if name not in (*TINY, *GPU, *GPU_TINY, CHECK
 
 
 def workshop_of(work: Work, contender: str, data: Path) -> Workshop:
+    """What a contender trains with. The process of a peer stays as its own library leaves it: osnowa's settings of
+    memory and products are part of what is compared."""
     recipe, prepared = work.recipe(contender), open_prepared(data)
     recipe = recipe.changed({"model": {"vocab_size": max(work.published, prepared.tokenizer.vocab_size)}})
-    return Workshop(recipe, prepared, set_up(recipe))
+    return Workshop(recipe, prepared, set_up(recipe) if contender.startswith("osnowa") else choose_machine(recipe))

@@ -79,6 +79,19 @@ def test_both_sides_train_and_are_asked_the_same(name: str, prepared: Path, text
     assert losses[0] == pytest.approx(losses[1], rel=0.03)
 
 
+@pytest.mark.parametrize("contender", ["osnowa", *works.PEERS, *works.GPU_PEERS, "datasets", "nanogpt=folder"])
+def test_memory_and_products_are_set_for_osnowa_alone(
+    contender: str, prepared: Path, text_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are part of what is compared: a peer that is given them is no peer."""
+    done: list[str] = []
+    for name in ("tune_allocator", "tune_matmul"):
+        monkeypatch.setattr(f"osnowa.runs.machine.{name}", lambda *_, name=name: done.append(name))
+    work = works.WORKS["mlm-tiny"]
+    works.workshop_of(work, contender, data_of(work, prepared, text_folder))
+    assert done == (["tune_allocator", "tune_matmul"] if contender == "osnowa" else [])
+
+
 @pytest.mark.parametrize("name", works.GPU_TINY)
 def test_the_works_for_a_gpu_go_their_way_on_a_processor(name: str, prepared: Path, text_folder: Path) -> None:
     """Not compiled here, which takes a minute each: `make bench-gpu TINY=1`."""

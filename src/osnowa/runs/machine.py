@@ -43,7 +43,23 @@ class Machine:
 
 
 def set_up(recipe: Recipe) -> Machine:
-    """Choose device, precision, threads and micro-batch, and tune the process for them.
+    """The machine of a run, and this process made ready for it: threads, memory, products.
+
+    Raises:
+        SettingsError: a device or a compiler that is not there.
+    """
+    machine = choose_machine(recipe)
+    torch.set_num_threads(machine.threads)
+    tune_allocator()
+    tune_matmul(machine.dtype)
+    if machine.device.type == "cuda" and recipe.training.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    return machine
+
+
+def choose_machine(recipe: Recipe) -> Machine:
+    """Device, precision, threads and micro-batch; the process stays as it is.
 
     Raises:
         SettingsError: a device or a compiler that is not there.
@@ -54,12 +70,6 @@ def set_up(recipe: Recipe) -> Machine:
     device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
     dtype = choose_precision(recipe.training.precision, device)
     threads = recipe.training.threads or usual_threads()
-    torch.set_num_threads(threads)
-    tune_allocator()
-    tune_matmul(dtype)
-    if device.type == "cuda" and recipe.training.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
     micro = recipe.training.micro_rows or max(1, _TOKENS_AT_ONCE[device.type] // recipe.data.row_length)
     if not recipe.training.micro_rows:  # parts of the batch that are as long as each other
         micro = math.ceil(recipe.training.batch_rows / math.ceil(recipe.training.batch_rows / micro))
