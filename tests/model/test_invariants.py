@@ -13,6 +13,7 @@ from osnowa.model import Layout, ModelConfig, Tap, Transformer, attention, initi
 from osnowa.model.cache import Cache
 from osnowa.model.dropout import Dropout
 from osnowa.model.mask import additive
+from osnowa.model.position import Rotation
 from osnowa.runs.presets import PRESETS
 from small_models import LENGTH, distinct, forward, random_model, random_rows, shrink
 
@@ -256,7 +257,7 @@ def test_a_row_with_nothing_to_see_stays_finite(
     layer = attention.Attention(shrink("bert-tiny")).to(dtype)
     x = (torch.randn(2, 6, layer.query.in_features) * 30).to(dtype).requires_grad_()
     mask = additive(torch.zeros(2, 1, 6, 6, dtype=torch.bool), dtype)
-    out = layer(x, x, mask, lambda heads: heads)
+    out = layer(x, x, mask, Rotation())
     out.sum().backward()
     assert bool(torch.isfinite(out).all())
     assert x.grad is not None

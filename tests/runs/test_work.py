@@ -25,8 +25,12 @@ def objective(name: str, **changes: object) -> ObjectiveConfig:
 
 def test_an_encoder_pays_for_the_head_and_what_follows_its_last_look_at_hidden_places_only() -> None:
     found = flops_per_token(config(encoder_layers=3), objective("masked", mask_share=0.25), S)
-    unasked = 6 * 0.75 * (D * D + MLP)
-    assert found == round(6 * 3 * (ATTENTION + MLP) - unasked + 12 * 3 * D * S + 6 * 0.25 * D * V)
+    unasked = 6 * 0.75 * (2 * D * D + MLP)  # queries, W0, feed-forward
+    looks = 12 * D * (2 * S + 0.25 * S)
+    assert found == round(6 * 3 * (ATTENTION + MLP) - unasked + looks + 6 * 0.25 * D * V)
+    found = flops_per_token(config(encoder_layers=3), objective("masked", mask_share=0.75), S)
+    unasked = 6 * 0.25 * (D * D + MLP)  # more than half are asked: all queries are made
+    assert found == round(6 * 3 * (ATTENTION + MLP) - unasked + 12 * 3 * D * S + 6 * 0.75 * D * V)
 
 
 def test_a_decoder_pays_for_the_head_everywhere_and_for_half_of_the_attention() -> None:
@@ -36,7 +40,8 @@ def test_a_decoder_pays_for_the_head_everywhere_and_for_half_of_the_attention() 
 
 def test_published_sizes_cost_what_others_count_for_them() -> None:
     rows = {row["name"]: row for row in preset_rows(["bert-base", "gpt2-124m"])}
-    unasked = 6 * 0.85 * (768 * 768 + 2 * 768 * 3072)  # which others count, and compute
+    # what others count, and compute, of the last block: queries, W0, feed-forward, and the queries' looks
+    unasked = 0.85 * (6 * (2 * 768 * 768 + 2 * 768 * 3072) + 12 * 768 * 128)
     assert round((rows["bert-base"]["flops_per_token"] + unasked) / 1e6) == 545
     assert round(rows["gpt2-124m"]["flops_per_token"] / 1e6) == 798
 

@@ -13,7 +13,8 @@ from osnowa.model.dropout import Dropout
 from osnowa.model.joined import Joined
 from osnowa.model.mask import Blocks
 from osnowa.model.norm import build_norm
-from osnowa.model.position import Rotate
+from osnowa.model.places import Places
+from osnowa.model.position import Rotation
 from osnowa.model.tap import Tap
 
 # Longest row for which step-by-step products beat the fused kernel in training on a CPU: forward and backward in bf16
@@ -49,21 +50,32 @@ class Attention(nn.Module):
         x: Float[Tensor, "batch query d_model"],
         memory: Float[Tensor, "batch memory d_model"],
         mask: Float[Tensor, "#batch _ query key"] | Blocks | None,
-        rotate: Rotate,
+        rotate: Rotation,
         cache: LayerCache | None = None,
-        places: Int[Tensor, " place"] | None = None,
+        places: Places | None = None,
     ) -> Float[Tensor, "*query d_model"]:
         """`cache` holds the keys and values of earlier tokens; those of `memory` are added to it.
 
-        With `places`, flat ones, the result is of these queries alone: [place, d_model].
+        With `places` the result is of these queries alone: [place, d_model].
         """
+        queries = None if places is None or cache is not None or self.watched else places.queries
+        if queries is not None and not isinstance(mask, Blocks):
+            q = self.query_norm(self.split(self.query(queries.of(x))))
+            k, v = self.key_norm(self.split(self.key(memory))), self.split(self.value(memory))
+            seen = None if mask is None else queries.along(mask)
+            return self.look(rotate.along(queries)(q), rotate(k), v, seen, queries.slots)
         q, k, v = self.project(x, memory, rotate)
         if cache is not None:
             k, v = cache.append(k, v)
-        return self.look(q, k, v, mask, places)
+        return self.look(q, k, v, mask, None if places is None else places.flat)
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks at the queries or at what comes of them, and so expects all."""
+        return any(each._forward_hooks for each in (self.query, self.scores, self.weights, self.context))
 
     def project(
-        self, x: Float[Tensor, "batch query d_model"], memory: Float[Tensor, "batch memory d_model"], rotate: Rotate
+        self, x: Float[Tensor, "batch query d_model"], memory: Float[Tensor, "batch memory d_model"], rotate: Rotation
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values "batch head seq d_head", the first two normalised and turned.
 
@@ -91,7 +103,7 @@ class Attention(nn.Module):
         memory: Float[Tensor, "batch memory d_model"],
         mask: Float[Tensor, "batch 1 query memory"] | Blocks | None,
         cache: LayerCache | None = None,
-        places: Int[Tensor, " place"] | None = None,
+        places: Places | None = None,
     ) -> Float[Tensor, "*query d_model"]:
         """Cross-attention, without order; `cache` keeps the memory's keys and values, which never change."""
         if cache is None or cache.keys is None or cache.values is None:
@@ -99,7 +111,8 @@ class Attention(nn.Module):
             k, v = (k, v) if cache is None else cache.append(k, v)
         else:
             k, v = cache.keys, cache.values
-        return self.look(self.query_norm(self.split(self.query(x))), k, v, mask, places)
+        q = self.query_norm(self.split(self.query(x)))
+        return self.look(q, k, v, mask, None if places is None else places.flat)
 
     def look(
         self,
@@ -107,9 +120,12 @@ class Attention(nn.Module):
         k: Float[Tensor, "batch kv_head key d_head"],
         v: Float[Tensor, "batch kv_head key d_head"],
         mask: Float[Tensor, "#batch _ query key"] | Blocks | None,
-        places: Int[Tensor, " place"] | None = None,
+        chosen: Int[Tensor, " place"] | None = None,
     ) -> Float[Tensor, "*query d_model"]:
-        """The weighted sums of all heads side by side, through W0; computed as exactly as the keys were kept."""
+        """The weighted sums of all heads side by side, through W0; computed as exactly as the keys were kept.
+
+        Those of all queries, or of the `chosen` ones of all rows: [place, d_model].
+        """
         dtype = q.dtype
         if isinstance(mask, Blocks):
             context = self.by_blocks(q, k, v, mask)
@@ -118,8 +134,8 @@ class Attention(nn.Module):
                 q, mask = q.to(k.dtype), None if mask is None else mask.to(k.dtype)
             context = self.attend(q, k, v, mask) if self.stepwise(q) else self.fused(q, k, v, mask)
         side_by_side = self.context(context).transpose(1, 2).flatten(2)
-        if places is not None:
-            side_by_side = side_by_side.flatten(0, 1).index_select(0, places)
+        if chosen is not None:
+            side_by_side = side_by_side.flatten(0, 1).index_select(0, chosen)
         return self.output(side_by_side.to(dtype))
 
     def fused(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Float[Tensor, "batch head query d_head"]:

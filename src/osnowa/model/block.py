@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from osnowa.model.attention import Attention
@@ -14,7 +14,8 @@ from osnowa.model.dropout import Dropout
 from osnowa.model.feed_forward import build_feed_forward
 from osnowa.model.mask import Blocks
 from osnowa.model.norm import build_norm
-from osnowa.model.position import Rotate
+from osnowa.model.places import Places
+from osnowa.model.position import Rotation
 from osnowa.model.tap import Tap
 
 
@@ -33,12 +34,12 @@ class Residual(nn.Module):
         self,
         x: Float[Tensor, "*seq d_model"],
         sublayer: Callable[[Tensor], Tensor],
-        places: Int[Tensor, " place"] | None = None,
+        places: Places | None = None,
     ) -> Float[Tensor, "*place d_model"]:
-        """With `places`, flat ones, `sublayer` gives no others."""
+        """With `places`, `sublayer` gives no others."""
         change = self.norm_out(sublayer(self.norm_in(x)))
         if places is not None:
-            x = x.flatten(0, 1).index_select(0, places)
+            x = x.flatten(0, 1).index_select(0, places.flat)
         return self.norm_after(self.added(x + self.dropout(change)))
 
 
@@ -56,15 +57,15 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "batch seq d_model"],
         mask: Float[Tensor, "#batch _ seq key"] | Blocks | None,
-        rotate: Rotate,
+        rotate: Rotation,
         memory: Float[Tensor, "batch memory d_model"] | None = None,
         memory_mask: Float[Tensor, "batch 1 seq memory"] | Blocks | None = None,
         cache: tuple[LayerCache | None, LayerCache | None] = (None, None),
-        places: Int[Tensor, " place"] | None = None,
+        places: Places | None = None,
     ) -> Float[Tensor, "*place d_model"]:
         """`cache`: what self-attention and cross-attention remember.
 
-        With `places`, flat ones, what comes after the last look at other places is computed for these alone.
+        With `places` what comes after the last look at other places is computed for these alone.
         """
         own, across = cache
         kept = places if memory is None else None

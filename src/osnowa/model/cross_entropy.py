@@ -87,8 +87,8 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         return (*towards, None, None, None, None)
 
 
-def _rounded_up(x: Float[Tensor, "vocab *inside"]) -> Float[Tensor, "more *inside"]:
-    """`x` and zeros behind it, up to a multiple of MULTIPLE."""
+def _rounded_up(x: Tensor) -> Tensor:
+    """`x` [vocab, ...] and zeros behind it, up to a multiple of MULTIPLE."""
     more = -len(x) % MULTIPLE
     return torch.cat((x, x.new_zeros(more, *x.shape[1:]))) if more else x
 

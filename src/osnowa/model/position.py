@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from osnowa.model.config import ModelConfig
-
-Rotate = Callable[[Tensor], Tensor]
+from osnowa.model.places import Queries
 
 
 class Rotation:
@@ -22,6 +20,10 @@ class Rotation:
 
     def at(self, place: int) -> Rotation:
         """That of the tokens at one place of the rows alone."""
+        return self
+
+    def along(self, queries: Queries) -> Rotation:
+        """That of some places of each row."""
         return self
 
 
@@ -36,6 +38,9 @@ class Turn(Rotation):
 
     def at(self, place: int) -> Rotation:
         return Turn(self.cos[:, :, place : place + 1], self.sin[:, :, place : place + 1])
+
+    def along(self, queries: Queries) -> Rotation:
+        return Turn(queries.along(self.cos), queries.along(self.sin))
 
 
 class Position(nn.Module):

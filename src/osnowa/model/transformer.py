@@ -15,6 +15,7 @@ from osnowa.model.feed_forward import Experts, balance_loss
 from osnowa.model.head import LanguageModelHead, NextSentenceHead
 from osnowa.model.mask import Blocks, Layout, additive, blocks, visible
 from osnowa.model.norm import build_norm
+from osnowa.model.places import Places
 from osnowa.model.position import POSITIONS, Rotation
 from osnowa.model.tap import Tap
 
@@ -70,11 +71,12 @@ class Stack(nn.Module):
         masks, memory_mask, rotations = self.surroundings(x, layout, memory_layout, cache)
         x = self.dropout(self.input_norm(self.embedded(self.position.embed(x, layout.positions))))
         last = len(self.blocks) - 1
+        asked = None if places is None else Places.among(places, len(x), x.size(1))
         for i, block in enumerate(self.blocks):
             mask, rotate = masks[self.windows[i % len(self.windows)]], rotations[i % len(rotations)]
             own = None if cache is None else cache.layer(i)
             across = None if cache is None or memory is None else cache.memory_layer(i, memory.size(1))
-            x = block(x, mask, rotate, memory, memory_mask, (own, across), places if i == last else None)
+            x = block(x, mask, rotate, memory, memory_mask, (own, across), asked if i == last else None)
         return self.final_norm(x)
 
     def surroundings(

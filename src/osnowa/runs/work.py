@@ -75,22 +75,26 @@ def flops_per_token(config: ModelConfig, objective: ObjectiveConfig, row_length:
 
     6 for each weight that a token goes through: of the blocks (of experts the chosen ones), of cross-attention (keys and
     values by the source's tokens, the rest by the target's), and at the asked places only those of the vocabulary head
-    and, without experts, of what follows the last block's last look. 12 for each number of a query and each key that it
-    may look at: a decoder's on average half of its row (Kaplan et al. 2020, section 2.1, with attention counted).
+    and, without experts, of what follows the last block's last look; an encoder's last queries, too, where no more than
+    half of its places are asked (on a GPU it makes all of them all the same). 12 for each number of a query and each key
+    that it may look at: a decoder's on average half of its row (Kaplan et al. 2020, section 2.1, with attention counted).
     """
     shape = row_shape(config, objective, row_length)
     wide, narrow = config.num_heads * config.head_width, config.kv_heads * config.head_width
     asking, asked = 2 * config.d_model * wide, 2 * config.d_model * narrow  # query and output; key and value
     block = asking + asked + _feed_forward(config)
     weights = (shape.encoder * config.encoder_layers + shape.decoder * config.decoder_layers) * block
-    looks = shape.encoder * 2 * _seen(config, config.encoder_layers, shape.encoder)
-    looks += shape.decoder * _seen(config, config.decoder_layers, shape.decoder)
+    looks = shape.encoder * 2 * _seen(config, range(config.encoder_layers), shape.encoder)
+    looks += shape.decoder * _seen(config, range(config.decoder_layers), shape.decoder)
     if config.topology == "encoder-decoder":
         weights += config.decoder_layers * (shape.decoder * asking + shape.encoder * asked)
         looks += config.decoder_layers * shape.decoder * shape.encoder
     if not config.num_experts:
         unasked = (shape.decoder if config.decoder_layers else shape.encoder) - shape.asked
         weights -= unasked * (asking // 2 + _feed_forward(config))
+        if config.topology == "encoder" and 2 * shape.asked <= shape.encoder:
+            weights -= unasked * (asking // 2)
+            looks -= unasked * 2 * _seen(config, range(config.encoder_layers)[-1:], shape.encoder)
     head = shape.asked * config.d_model * (config.vocab_size + config.d_model * config.head_transform)
     return round((6 * (weights + head) + 12 * wide * looks) / shape.tokens)
 
@@ -101,7 +105,7 @@ def _feed_forward(config: ModelConfig) -> int:
     return config.experts_per_token * one + config.num_experts * config.d_model if config.num_experts else one
 
 
-def _seen(config: ModelConfig, layers: int, length: float) -> float:
-    """Keys on one side of a query, in all layers, on average over a row of `length`."""
-    widths = [min(length, config.windows[i % len(config.windows)] or length) for i in range(layers)]
+def _seen(config: ModelConfig, layers: range, length: float) -> float:
+    """Keys on one side of a query, in all `layers`, on average over a row of `length`."""
+    widths = [min(length, config.windows[i % len(config.windows)] or length) for i in layers]
     return sum(width - width**2 / (2 * length) for width in widths)
