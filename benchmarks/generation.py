@@ -36,7 +36,7 @@ from osnowa.generate.weights import lay_out
 from osnowa.model import ModelConfig, Transformer, initialise
 from osnowa.runs.prepare import prepare_into
 from osnowa.train.budget import StepPlan
-from osnowa.train.precision import choose_precision, has_fast_bfloat16, tune_allocator
+from osnowa.train.precision import choose_precision, has_fast_bfloat16
 
 SHAPE: dict[str, object] = {
     "vocab_size": 16_384,
@@ -149,7 +149,6 @@ def contend(contender: str, dtype: torch.dtype) -> None:
     seat = Seat()
     logging.disable(logging.WARNING)
     hf_logging.set_verbosity_error()
-    tune_allocator()
     run, plain = ours(dtype, int8=contender.endswith("int8"))
     if contender == "transformers":
         run = theirs(plain, dtype)
