@@ -134,7 +134,7 @@ def test_seven_denoisers_are_drawn_alike_and_say_their_name() -> None:
     assert not np.array_equal(task.kinds(np.arange(50), 0), task.kinds(np.arange(50), 1)), "anew in each epoch"
     rows, _ = sequence(task, "ul2").take(Place(), 8)
     names = {IDS[name] for name in DENOISERS}
-    assert all(int(source[0]) in names for row in task.texts(rows) for source, _, _ in row)
+    assert all(int(source[0]) in names for row in task.damaged(rows).rows() for source, _, _ in row)
 
 
 def test_the_batch_is_a_function_of_the_place_alone() -> None:

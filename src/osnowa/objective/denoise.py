@@ -13,32 +13,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osnowa.data.order import draw
+from osnowa.objective.texts import Texts, write
 
 I64 = NDArray[np.int64]
+U64 = NDArray[np.uint64]
+_LAST = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @dataclass(frozen=True)
-class Chance:
-    """Random numbers of one text."""
+class Chances:
+    """Random numbers of several texts: each text's own, whatever stands beside it. Arrays are as wide as the widest."""
 
     seed: int
-    epoch: int
-    start: int
+    epochs: I64  # [texts]
+    starts: I64  # [texts] where each begins in the store
 
-    def ranks(self, purpose: str, size: int) -> I64:
-        """A random order of `size` things."""
-        high, low, _, _ = draw(self.seed, purpose, self.epoch, self.start, np.arange(size))
-        return np.argsort((high << np.uint64(32)) | low, kind="stable")
+    def _draw(self, purpose: str, width: int) -> tuple[U64, ...]:
+        return draw(self.seed, purpose, self.epochs[:, None], self.starts[:, None], np.arange(width))
 
-    def below(self, purpose: str, bound: int, size: int = 1) -> I64:
-        """`size` numbers of 0 .. bound - 1."""
-        number = draw(self.seed, purpose, self.epoch, self.start, np.arange(size))[0]
-        return ((number * np.uint64(bound)) >> np.uint64(32)).astype(np.int64)
+    def chosen(self, purpose: str, sizes: I64, counts: I64) -> I64:
+        """counts[i] of sizes[i] things, in rising order, each choice as likely; behind them sizes[i]."""
+        width = int(counts.max(initial=0))
+        high, low, _, _ = self._draw(purpose, int(sizes.max(initial=0)))
+        keys = (high << np.uint64(32)) | low
+        keys[np.arange(keys.shape[1]) >= sizes[:, None]] = _LAST
+        order = np.argsort(keys, axis=1, kind="stable")[:, :width]
+        return np.sort(np.where(np.arange(order.shape[1]) < counts[:, None], order, sizes[:, None]), axis=1)
 
-    def composition(self, purpose: str, total: int, parts: int) -> I64:
-        """`total` as the sum of `parts` numbers of 1 and more, each composition as likely as any other."""
-        cuts = np.sort(self.ranks(purpose, total - 1)[: parts - 1]) + 1
-        return np.diff(cuts, prepend=0, append=total)
+    def below(self, purpose: str, bounds: I64, width: int = 1) -> I64:
+        """`width` numbers of 0 .. bounds[i] - 1 for each text."""
+        number = self._draw(purpose, width)[0]
+        return ((number * bounds[:, None].astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
+
+    def composition(self, purpose: str, totals: I64, parts: I64) -> I64:
+        """totals[i] as the sum of parts[i] numbers of 1 and more, each as likely as any other; behind them zeros."""
+        cuts = self.chosen(purpose, np.maximum(totals - 1, 0), parts - 1) + 1
+        edges = np.minimum(cuts, totals[:, None])  # behind the last cut nothing is left
+        return np.diff(edges, axis=1, prepend=0, append=totals[:, None])
 
 
 class Denoiser(ABC):
@@ -54,8 +65,8 @@ class Denoiser(ABC):
         return source + target
 
     @abstractmethod
-    def damage(self, text: I64, end: int, chance: Chance) -> tuple[I64, I64]:
-        """Source and target, each with `end` behind it."""
+    def damage(self, texts: Texts, end: int, chances: Chances) -> tuple[Texts, Texts]:
+        """Sources and targets, each with `end` behind it."""
 
 
 @dataclass(frozen=True)
@@ -81,17 +92,25 @@ class Spans(Denoiser):
         noise, spans = self.counts(n)
         return n - noise + spans + 1 + len(self.lead), noise + spans + 1
 
-    def damage(self, text: I64, end: int, chance: Chance) -> tuple[I64, I64]:
-        n = len(text)
-        noise, spans = (int(each[0]) for each in self.counts(np.array([n])))
-        hidden = chance.composition("hidden spans", noise, spans)
-        shown = chance.composition("shown spans", n - noise, spans) if n > noise else np.zeros(1, dtype=np.int64)
-        sentinels = np.array(self.sentinels[:spans], dtype=np.int64)
-        is_hidden = np.repeat(np.tile([False, True], spans), np.stack((shown, hidden), axis=1).ravel())
-        source = np.insert(text[~is_hidden], np.cumsum(shown), sentinels)
-        target = np.insert(text[is_hidden], np.cumsum(hidden) - hidden, sentinels)
-        lead = np.array(self.lead, dtype=np.int64)
-        return np.concatenate((lead, source, [end])), np.concatenate((target, [end]))
+    def damage(self, texts: Texts, end: int, chances: Chances) -> tuple[Texts, Texts]:
+        n = texts.lengths
+        noise, spans = self.counts(n)
+        hidden = chances.composition("hidden spans", noise, spans)
+        shown = chances.composition("shown spans", n - noise, spans)
+        kept, gone = _part(texts, shown, hidden)
+        source, target = (Texts(np.full(int(each.sum()), end), each) for each in self.lengths(n))
+        begins = source.begins
+        source.tokens[begins[:, None] + np.arange(len(self.lead))] = self.lead
+        write(kept, shown, begins + len(self.lead), self.sentinels, spans, source.tokens, before=False)
+        write(gone, hidden, target.begins, self.sentinels, spans, target.tokens, before=True)
+        return source, target
+
+
+def _part(texts: Texts, shown: I64, hidden: I64) -> tuple[Texts, Texts]:
+    """What is shown and what is hidden where they take turns, in runs [texts, most] of so many tokens."""
+    runs = np.stack((shown, hidden), axis=2).ravel()
+    is_hidden = np.repeat(np.tile([False, True], hidden.size), runs)
+    return Texts(texts.tokens[~is_hidden], shown.sum(1)), Texts(texts.tokens[is_hidden], hidden.sum(1))
 
 
 @dataclass(frozen=True)
@@ -113,14 +132,14 @@ class Prefix(Denoiser):
     def together(self, n: I64) -> I64:
         return n + 2 + len(self.lead)
 
-    def damage(self, text: I64, end: int, chance: Chance) -> tuple[I64, I64]:
-        n = len(text)
+    def damage(self, texts: Texts, end: int, chances: Chances) -> tuple[Texts, Texts]:
+        n = texts.lengths
         if self.share is None:
-            border = 1 + int(chance.below("prefix", n - 1)[0]) if n > 1 else 0
+            border = np.where(n > 1, 1 + chances.below("prefix", n - 1)[:, 0], 0)
         else:
-            border = n - int(np.clip(np.rint(n * self.share), 1, n))
-        lead = np.array(self.lead, dtype=np.int64)
-        return np.concatenate((lead, text[:border], [end])), np.concatenate((text[border:], [end]))
+            border = n - np.clip(np.rint(n * self.share), 1, n).astype(np.int64)
+        begins, stops = _part(texts, border[:, None], (n - border)[:, None])
+        return begins.framed(self.lead, end), stops.framed((), end)
 
 
 @dataclass(frozen=True)
@@ -144,19 +163,17 @@ class Infilling(Denoiser):
         noise, spans = self.counts(n)
         return n - noise + spans + 1, n + 1
 
-    def damage(self, text: I64, end: int, chance: Chance) -> tuple[I64, I64]:
-        n = len(text)
-        noise, spans = (int(each[0]) for each in self.counts(np.array([n])))
-        sizes = np.bincount(chance.below("span of token", spans, noise), minlength=spans)
-        slots = np.sort(chance.ranks("span places", n - noise + spans)[:spans])
-        source: list[int] = []
-        at, span = 0, 0
-        for slot in range(n - noise + spans):
-            if span < spans and slots[span] == slot:
-                source.append(self.mask)
-                at, span = at + int(sizes[span]), span + 1
-            else:
-                source.append(int(text[at]))
-                at += 1
-        assert at == n, (at, n)
-        return np.array([*source, end], dtype=np.int64), np.concatenate((text, [end]))
+    def damage(self, texts: Texts, end: int, chances: Chances) -> tuple[Texts, Texts]:
+        n, column = texts.lengths, np.arange
+        noise, spans = self.counts(n)
+        most, places = int(spans.max(initial=0)), n - noise + spans
+        fallen = chances.below("span of token", spans, int(noise.max(initial=0))) + most * column(len(n))[:, None]
+        real = column(fallen.shape[1]) < noise[:, None]
+        sizes = np.bincount(fallen[real], minlength=most * len(n)).reshape(len(n), most)
+        slots = chances.chosen("span places", places, spans)
+        seen = np.maximum.accumulate(slots - column(most), axis=1)  # tokens that are shown before each mask
+        shown = np.diff(seen, axis=1, prepend=0, append=(n - noise)[:, None])
+        kept, _ = _part(texts, shown, np.pad(sizes, ((0, 0), (0, 1))))
+        source = Texts(np.full(int(places.sum()) + len(n), end), places + 1)
+        write(kept, shown, source.begins, (self.mask,) * (most + 1), spans, source.tokens, before=False)
+        return source, texts.framed((), end)

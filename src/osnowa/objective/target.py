@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -11,12 +13,14 @@ from torch import Tensor
 
 from osnowa.data import Room, Rows, Samples
 from osnowa.data.order import draw
+from osnowa.data.plan import offsets
 from osnowa.errors import SettingsError
 from osnowa.model import Layout
 from osnowa.objective.batch import Batch, Source, Vocabulary
 from osnowa.objective.config import DENOISERS, SENTINELS, ObjectiveConfig, Topology
-from osnowa.objective.denoise import Chance, Denoiser, Infilling, Prefix, Spans
+from osnowa.objective.denoise import Chances, Denoiser, Infilling, Prefix, Spans
 from osnowa.objective.objective import Objective
+from osnowa.objective.texts import Texts, pack
 
 I64 = NDArray[np.int64]
 PURPOSE = "denoiser"
@@ -60,7 +64,7 @@ class Target(Objective):
         source, target, both = (np.stack(each)[kind, at] for each in zip(*lengths, strict=True))
         return source, target, both
 
-    def kinds(self, starts: I64, epoch: int) -> I64:
+    def kinds(self, starts: I64, epoch: I64 | int) -> I64:
         """Which denoiser each text gets in an epoch."""
         number = draw(self.seed, PURPOSE, epoch, starts)[0]
         return np.asarray((number * np.uint64(max(1, len(self.denoisers)))) >> np.uint64(32)).astype(np.int64)
@@ -103,59 +107,96 @@ class Target(Objective):
 
     def batch(self, rows: Rows) -> Batch:
         """`rows` carry the texts; each is damaged, and packed again as source and target."""
-        per_row = self.texts(rows)
-        return self._one_behind_the_other(per_row) if self.alone else self._side_by_side(per_row)
+        found = self.damaged(rows)
+        return self._one_behind_the_other(found) if self.alone else self._side_by_side(found)
 
-    def texts(self, rows: Rows) -> list[list[tuple[I64, I64, bool]]]:
-        """(source, target, whether the target's end is asked) of every sample, row by row."""
-        sample, length = 0, rows.tokens.shape[1]
-        goes_on = set(rows.open_ends.tolist())
-        found: list[list[tuple[I64, I64, bool]]] = []
-        for row, documents in enumerate(rows.document_ids):
-            found.append([])
-            for number in range(1, int(documents.max(initial=0)) + 1):
-                at = np.flatnonzero((documents == number) & ~rows.special[row])
-                is_open = row * length + int(at[-1]) + 1 in goes_on
-                start, epoch = int(rows.starts[sample]), int(rows.epochs[row])
-                found[-1].append(self.text(rows.tokens[row, at], rows.segments[row, at], start, epoch, is_open))
-                sample += 1
-        return found
+    def damaged(self, rows: Rows) -> Damaged:
+        """Source and target of every sample, row by row."""
+        counts = rows.document_ids.max(axis=1, initial=0)
+        inside = np.flatnonzero(~rows.special.ravel())
+        sample = offsets(counts)[inside // rows.tokens.shape[1]] + rows.document_ids.ravel()[inside] - 1
+        texts = Texts(rows.tokens.ravel()[inside], np.bincount(sample, minlength=int(counts.sum())))
+        is_open = np.isin(inside[np.cumsum(texts.lengths) - 1] + 1, rows.open_ends)
+        sides = rows.segments.ravel()[inside]
+        return Damaged(*self.damage(texts, sides, rows.starts, np.repeat(rows.epochs, counts), is_open), counts)
 
-    def text(self, inside: I64, sides: I64, start: int, epoch: int, is_open: bool) -> tuple[I64, I64, bool]:
-        """Source and target of one sample, whose text begins at `start` in the store."""
+    def damage(
+        self, texts: Texts, sides: I64, starts: I64, epochs: I64, is_open: NDArray[np.bool_]
+    ) -> tuple[Texts, Texts, NDArray[np.bool_]]:
+        """Sources, targets, and whether the end of each target is asked.
+
+        `sides`: 0 or 1 for each token, in a pair; `starts`: where each text begins in the store; `is_open`: it goes on.
+        """
         end = self.vocabulary.sep
         if not self.denoisers:
-            return np.append(inside[sides == 0], end), np.append(inside[sides == 1], end), True
-        denoiser = self.denoisers[int(self.kinds(np.array([start]), epoch)[0])]
-        source, target = denoiser.damage(inside, end, Chance(self.seed, epoch, start))
+            sample = np.repeat(np.arange(len(texts)), texts.lengths)
+            source, target = (
+                Texts(texts.tokens[sides == side], np.bincount(sample[sides == side], minlength=len(texts)))
+                for side in (0, 1)
+            )
+            return source.framed((), end), target.framed((), end), np.ones(len(texts), dtype=bool)
+        kinds = self.kinds(starts, epochs)
+        groups = [(denoiser, np.flatnonzero(kinds == kind)) for kind, denoiser in enumerate(self.denoisers)]
+        made = [
+            denoiser.damage(texts.take(at), end, Chances(self.seed, epochs[at], starts[at])) for denoiser, at in groups
+        ]
+        back = np.argsort(np.concatenate([at for _, at in groups]))
+        source, target = (Texts.join(each).take(back) for each in zip(*made, strict=True))
         # where the target is how a text goes on, its end is true only at the end of the document
-        return source, target, not (is_open and isinstance(denoiser, Prefix))
+        goes_on = np.array([isinstance(denoiser, Prefix) for denoiser in self.denoisers])[kinds]
+        return source, target, ~(is_open & goes_on)
 
-    def _side_by_side(self, per_row: Sequence[Sequence[tuple[I64, I64, bool]]]) -> Batch:
+    def text(self, inside: I64, sides: I64, start: int) -> tuple[I64, I64]:
+        """Source and target of one text, as in the first epoch."""
+        texts, none = Texts(inside, np.array([len(inside)])), np.zeros(1, dtype=np.int64)
+        source, target, _ = self.damage(texts, sides, np.array([start]), none, none > 0)
+        return source.tokens, target.tokens
+
+    def _side_by_side(self, found: Damaged) -> Batch:
         begin, pad = self.vocabulary.cls, self.vocabulary.pad
-        source = pack([[s for s, _, _ in row] for row in per_row], self.row_length, pad)
-        shown = pack(
-            [[np.concatenate(([begin], t[:-1])) for _, t, _ in row] for row in per_row], self.target_length, pad
+        source = pack(found.source, found.counts, self.row_length, pad)
+        shown = pack(found.target.shifted(begin), found.counts, self.target_length, pad)
+        asked, _ = pack(found.asked, found.counts, self.target_length, -1)
+        return _batch(shown, asked, Source(*source))
+
+    def _one_behind_the_other(self, found: Damaged) -> Batch:
+        begin, pad, target = self.vocabulary.cls, self.vocabulary.pad, found.target
+        lengths = found.source.lengths + target.lengths
+        border = offsets(lengths)[:-1] + found.source.lengths  # where each target begins
+        there, here = target.places(border), found.source.places(border - found.source.lengths)
+        shown, asked = np.empty(int(lengths.sum()), dtype=np.int64), np.full(int(lengths.sum()), -1)
+        shown[here], shown[there] = found.source.tokens, target.shifted(begin).tokens
+        asked[there] = found.asked.tokens
+        prefix = np.zeros_like(shown)
+        prefix[here] = prefix[border] = 1
+        (tokens, layout), (labels, _), (seen, _) = (
+            pack(Texts(each, lengths), found.counts, self.row_length, padding)
+            for each, padding in ((shown, pad), (asked, -1), (prefix, 0))
         )
-        asked = pack([[_unless(t, ends) for _, t, ends in row] for row in per_row], self.target_length, -1)[0]
-        return _batch(shown, asked, Source(source[0], source[1]))
-
-    def _one_behind_the_other(self, per_row: Sequence[Sequence[tuple[I64, I64, bool]]]) -> Batch:
-        begin, pad, rows = self.vocabulary.cls, self.vocabulary.pad, self.row_length
-        shown = pack([[np.concatenate((s, [begin], t[:-1])) for s, t, _ in row] for row in per_row], rows, pad)
-        asked = pack(
-            [[np.concatenate((np.full(len(s), -1), _unless(t, ends))) for s, t, ends in row] for row in per_row],
-            rows,
-            -1,
-        )[0]
-        prefix = pack([[np.repeat([1, 0], [len(s) + 1, len(t) - 1]) for s, t, _ in row] for row in per_row], rows, 0)[0]
-        layout = Layout(shown[1].positions, shown[1].document_ids, prefix.bool())
-        return _batch((shown[0], layout), asked, None)
+        return _batch((tokens, Layout(layout.positions, layout.document_ids, seen.bool())), labels, None)
 
 
-def _unless(target: I64, end_asked: bool) -> I64:
-    """`target`, its end not asked (-1) unless it is the true one."""
-    return target if end_asked else np.append(target[:-1], -1)
+@dataclass(frozen=True)
+class Damaged:
+    """Source and target of every sample, and whether the target's end is asked; row r has the next counts[r]."""
+
+    source: Texts
+    target: Texts
+    end_asked: NDArray[np.bool_]
+    counts: I64
+
+    @property
+    def asked(self) -> Texts:
+        """What is asked of the targets: -1 in place of an end that is not the true one."""
+        tokens = self.target.tokens.copy()
+        tokens[(np.cumsum(self.target.lengths) - 1)[~self.end_asked]] = -1
+        return Texts(tokens, self.target.lengths)
+
+    def rows(self) -> list[list[tuple[I64, I64, bool]]]:
+        """(source, target, whether its end is asked) of each sample, row by row."""
+        samples = list(zip(self.source.each(), self.target.each(), self.end_asked.tolist(), strict=True))
+        first = offsets(self.counts).tolist()
+        return [samples[begin:stop] for begin, stop in pairwise(first)]
 
 
 def _batch(shown: tuple[Tensor, Layout], asked: Tensor, source: Source | None) -> Batch:
@@ -164,21 +205,6 @@ def _batch(shown: tuple[Tensor, Layout], asked: Tensor, source: Source | None) -
     none = torch.zeros(0, dtype=torch.long)
     labels = asked.flatten()[selected]
     return Batch(tokens, torch.zeros_like(tokens), layout, selected, labels, none, none, source)
-
-
-def pack(per_row: Sequence[Sequence[I64]], length: int, padding: int) -> tuple[Tensor, Layout]:
-    """Texts side by side in rows of `length`: tokens, and where each stands."""
-    tokens = np.full((len(per_row), length), padding, dtype=np.int64)
-    positions, documents = np.zeros_like(tokens), np.zeros_like(tokens)
-    for row, texts in enumerate(per_row):
-        at = 0
-        for number, text in enumerate(texts, start=1):
-            stop = at + len(text)
-            assert stop <= length, f"{stop} tokens in a row of {length}"
-            tokens[row, at:stop], documents[row, at:stop] = text, number
-            positions[row, at:stop] = np.arange(len(text))
-            at = stop
-    return torch.from_numpy(tokens), Layout(torch.from_numpy(positions), torch.from_numpy(documents))
 
 
 def build_denoisers(config: ObjectiveConfig, vocabulary: Vocabulary) -> tuple[Denoiser, ...]:

@@ -118,7 +118,7 @@ def _sources(objective: Target, split: TokenSplit, tokenizer: Tokenizer, count: 
         if not 8 <= len(text) <= 40:
             continue
         sides = (np.arange(len(text)) >= middle - start).astype(np.int64)
-        source, target, _ = objective.text(text, sides, start, 0, False)
+        source, target = objective.text(text, sides, start)
         ids = (*source.tolist(), *((tokenizer.cls,) if objective.alone else ()))
         yield Probe(tokenizer.decode(source.tolist()), tokenizer.decode(target.tolist()), ids)
         found += 1

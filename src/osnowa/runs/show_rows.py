@@ -100,7 +100,7 @@ def decode_rows(rows: Rows, objective: Objective, tokenizer: Tokenizer) -> list[
                 TargetText(tokenizer.decode(source.tolist()), tokenizer.decode(target.tolist()), begin, asked)
                 for source, target, asked in row
             ]
-            for row in objective.texts(rows)
+            for row in objective.damaged(rows).rows()
         ]
         return [ShownRow("target", tuple(each)) for each in texts]
     batch, question = objective.batch(rows), objective.config.question

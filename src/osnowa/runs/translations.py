@@ -85,9 +85,8 @@ def held_out_pairs(objective: Target, split: TokenSplit) -> list[tuple[list[int]
         first = int(split.documents[document])
         start, middle, stop = (int(split.sentences[first + each]) for each in range(3))
         ids = np.asarray(split.tokens[start:stop], dtype=np.int64)
-        source, target, _ = objective.text(
-            ids, (np.arange(len(ids)) >= middle - start).astype(np.int64), start, 0, False
-        )
+        sides = (np.arange(len(ids)) >= middle - start).astype(np.int64)
+        source, target = objective.text(ids, sides, start)
         if max(len(source), len(target)) <= objective.row_length:
             found.append((source.tolist(), target.tolist()))
     return found
