@@ -29,10 +29,8 @@ from benchmarks.measuring import Goal, Seat, compare, measure, tell
 from benchmarks.works import WARMUP, WORKS, workshop_of
 from osnowa.generate.decode import decode
 from osnowa.generate.frame import Frame
-from osnowa.generate.int8 import to_int8
-from osnowa.generate.packed import pack
 from osnowa.generate.settings import GenerationConfig
-from osnowa.generate.weights import lay_out
+from osnowa.generate.weights import Weights, make_ready
 from osnowa.model import ModelConfig, Transformer, initialise
 from osnowa.runs.prepare import prepare_into
 from osnowa.train.budget import StepPlan
@@ -58,18 +56,13 @@ PROMPT = 32
 Run = Callable[[list[int], int], list[int]]
 
 
-def ours(dtype: torch.dtype, *, int8: bool = False) -> tuple[Run, Transformer]:
-    """osnowa's loop, as `osnowa.load` would run it."""
+def ours(weights: Weights) -> tuple[Run, Transformer]:
+    """osnowa's loop, as `osnowa.load` would run it, and the model as it was in float32."""
     model = Transformer(ModelConfig.read("model", SHAPE)).eval()
     initialise(model, 0)
-    model.to(dtype)
-    plain = Transformer(model.config).to(dtype).eval()
+    plain = Transformer(model.config).eval()
     plain.load_state_dict(model.state_dict())
-    lay_out(model)
-    if int8:
-        to_int8(model)
-    elif dtype == torch.bfloat16 and has_fast_bfloat16(torch.device("cpu")):
-        pack(model)
+    make_ready(model, weights)
     frame = Frame((1,), None, ())
 
     def run(prompt: list[int], tokens: int) -> list[int]:
@@ -139,8 +132,7 @@ def quality(steps: int) -> tuple[float, float]:
         model = Transformer(trainer.model.config).eval()
         model.load_state_dict(trainer.weights(), strict=False)
         exact = workshop.held_out.evaluate(model, trainer.device).token_loss
-        lay_out(model)
-        to_int8(model)
+        make_ready(model, "int8")
         return exact, workshop.held_out.evaluate(model, trainer.device).token_loss
 
 
@@ -149,7 +141,8 @@ def contend(contender: str, dtype: torch.dtype) -> None:
     seat = Seat()
     logging.disable(logging.WARNING)
     hf_logging.set_verbosity_error()
-    run, plain = ours(dtype, int8=contender.endswith("int8"))
+    same: Weights = "bfloat16" if dtype == torch.bfloat16 else "float"
+    run, plain = ours("int8" if contender.endswith("int8") else same)
     if contender == "transformers":
         run = theirs(plain, dtype)
     prompt = torch.randint(5, 16_384, (PROMPT,), generator=torch.Generator().manual_seed(1)).tolist()
@@ -178,6 +171,8 @@ def main() -> None:
         contend(contender, getattr(torch, name))
         return
     dtype = choose_precision("auto", torch.device("cpu")) if chosen.dtype == "auto" else getattr(torch, chosen.dtype)
+    if dtype == torch.bfloat16 and not has_fast_bfloat16(torch.device("cpu")):
+        words.error("--dtype bfloat16: this processor does not compute in it; use float32")
     name = str(dtype).removeprefix("torch.")
     command = (sys.executable, "-m", "benchmarks.generation", "--contender", name)
     rows = measure(

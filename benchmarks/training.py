@@ -11,6 +11,10 @@ must have learned as much. The share of the peak is that of a matrix product of 
 precision, measured in the same process when all others wait. Each work takes about six minutes on any machine: the
 slower it is, the fewer steps has a round.
 
+A peer's process is as its library leaves it. "trainer" is the Trainer in its defaults, "trainer-bf16" the same with
+--bf16, "trainer-tuned" has bfloat16 where the processor has it, no dropout, eager attention, and memory that stays in
+the process as osnowa's does. What osnowa sets beyond that (float32 products by oneDNN) is part of what is compared.
+
 --nanogpt and --nanot5 name local checkouts, which then are peers of clm-4x256 and t5-v1.1-4+4x256.
 """
 

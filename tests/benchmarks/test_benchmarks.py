@@ -137,7 +137,7 @@ def test_the_data_path_gives_batches_and_tokens(contender: str, prepared: Path, 
 
 
 def test_generation_compares_two_that_say_the_same() -> None:
-    run, plain = generation.ours(torch.float32)
+    run, plain = generation.ours("float")
     prompt = [5, 17, 400]
     assert run(prompt, 4) == generation.theirs(plain, torch.float32)(prompt, 4)
 

@@ -16,7 +16,7 @@ from osnowa.errors import DataError
 from osnowa.explain.chapter import Chapter
 from osnowa.explain.text_row import text_row
 from osnowa.explain.training_step import training_step
-from osnowa.generate import lay_out
+from osnowa.generate.weights import lay_out
 from osnowa.model import Transformer
 from osnowa.objective import Batch, Objective, ObjectiveConfig, Vocabulary, build_objective
 from osnowa.runs.learned import run_history, run_step

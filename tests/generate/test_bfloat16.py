@@ -11,8 +11,9 @@ from torch import nn
 
 import osnowa
 from osnowa.errors import SettingsError
-from osnowa.generate import GenerationConfig, generate, lay_out, pack
-from osnowa.generate.packed import PackedLinear, PackedPart
+from osnowa.generate import GenerationConfig, generate
+from osnowa.generate.packed import PackedLinear, PackedPart, pack
+from osnowa.generate.weights import lay_out
 from osnowa.model import Layout, Transformer, initialise
 from osnowa.model.norm import RMSNorm
 from osnowa.runs import model as runs_model

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from osnowa.generate import lay_out
 from osnowa.generate.decode import Decoder
 from osnowa.generate.frame import Frame
+from osnowa.generate.weights import lay_out
 from osnowa.model import Layout, ModelConfig
 from osnowa.runs.presets import FAMILIES
 from small_models import VOCABULARY, random_model, shrink

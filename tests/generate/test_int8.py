@@ -11,8 +11,9 @@ from torch import nn
 
 import osnowa
 from osnowa.errors import SettingsError
-from osnowa.generate import GenerationConfig, generate, lay_out, to_int8
-from osnowa.generate.int8 import MOST_ROWS, Int8Linear
+from osnowa.generate import GenerationConfig, generate
+from osnowa.generate.int8 import MOST_ROWS, Int8Linear, to_int8
+from osnowa.generate.weights import lay_out
 from osnowa.model import Layout, Transformer, initialise
 from small_models import shrink
 from small_run import osnowa as command

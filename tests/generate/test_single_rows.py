@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from osnowa.generate import Frame, lay_out
+from osnowa.generate import Frame
 from osnowa.generate.decode import Decoder
+from osnowa.generate.weights import lay_out
 from osnowa.model import Layout
 from osnowa.model.joined import AskedLinear, multiply
 from osnowa.model.norm import RMSNorm

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from osnowa.errors import DataError, SettingsError
-from osnowa.generate import Frame, GenerateResult, GenerationConfig, generate, lay_out, stream
+from osnowa.generate import Frame, GenerateResult, GenerationConfig, generate, stream
 from osnowa.generate.frame import frame_prompts
+from osnowa.generate.weights import lay_out
 from osnowa.model import Transformer
 from osnowa.tokenizer import Tokenizer
 from talking import talker

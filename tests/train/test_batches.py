@@ -82,3 +82,15 @@ def test_rows_are_drawn_once_until_somebody_asks_for_others() -> None:
     again, _ = batches.take(Place(), 4)  # a rollback
     assert torch.equal(again.tokens, draw(rows.take(Place(), 4)[0]).tokens)
     assert len(drawn) == 2
+
+
+def test_batches_of_unequal_parts_are_cut_from_what_was_drawn() -> None:
+    objective, rows = made("masked")
+    drawn: list[int] = []
+    draw = objective.batch
+    objective.batch = lambda taken: drawn.append(len(taken.numbers)) or draw(taken)  # type: ignore[method-assign]
+    batches, place = Batches(objective, rows), Place()
+    for size in (4, 4, 3) * 2:
+        _, place = batches.take(place, size)
+    assert len(rows.plan(0)) > 24
+    assert len(drawn) == 1

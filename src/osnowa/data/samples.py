@@ -13,7 +13,7 @@ from osnowa.data.blocks import Runs
 from osnowa.data.store import TokenSplit
 
 I64 = NDArray[np.int64]
-NOT_ASKED, IS_NEXT, NOT_NEXT = -100, 0, 1
+NOT_ASKED, IS_NEXT, NOT_NEXT = -1, 0, 1  # of these NOT_ASKED never reaches a loss
 # A span alone; sentences A and B that follow each other or not; A and B in order or exchanged; both sides of a pair.
 Shape = Literal["single", "pair", "order", "couple"]
 SPECIALS: dict[Shape, int] = {"single": 2, "pair": 3, "order": 3, "couple": 2}  # [CLS] A [SEP], [CLS] A [SEP] B [SEP]

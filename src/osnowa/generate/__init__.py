@@ -5,11 +5,9 @@ from __future__ import annotations
 from osnowa.generate.embed import embed
 from osnowa.generate.fill import FillResult, Guess, NextSentenceResult, fill, next_sentence
 from osnowa.generate.frame import Frame
-from osnowa.generate.int8 import to_int8
-from osnowa.generate.packed import pack
 from osnowa.generate.settings import GenerationConfig
 from osnowa.generate.text import GenerateResult, generate, stream
-from osnowa.generate.weights import lay_out
+from osnowa.generate.weights import Weights, make_ready
 
 __all__ = [
     "FillResult",
@@ -18,12 +16,11 @@ __all__ = [
     "GenerationConfig",
     "Guess",
     "NextSentenceResult",
+    "Weights",
     "embed",
     "fill",
     "generate",
-    "lay_out",
+    "make_ready",
     "next_sentence",
-    "pack",
     "stream",
-    "to_int8",
 ]

@@ -1,14 +1,31 @@
-"""Weights laid out in memory in the order in which single tokens read them."""
+"""The weights of a model that is only asked: as which numbers they are kept, and in which order."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import nn
 
+from osnowa.generate.int8 import to_int8
+from osnowa.generate.packed import pack
 from osnowa.model import Transformer
 from osnowa.model.block import Block
 from osnowa.model.feed_forward import GatedFeedForward
 from osnowa.model.joined import AskedLinear
+
+Weights = Literal["float", "bfloat16", "int8"]
+
+
+def make_ready(model: Transformer, weights: Weights = "float", device: str = "cpu") -> Transformer:
+    """The same model, on `device`, with matrices as `weights` says, for who only asks it."""
+    model.to(device, torch.bfloat16 if weights == "bfloat16" else torch.float32).eval()
+    lay_out(model)
+    if weights == "int8":
+        to_int8(model)
+    elif weights == "bfloat16" and device == "cpu":
+        pack(model)
+    return model
 
 
 def lay_out(model: Transformer) -> None:

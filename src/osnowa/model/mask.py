@@ -37,8 +37,8 @@ class Layout:
         """Row i is what row rows[i] was."""
         return Layout(self.positions[rows], self.document_ids[rows], None if self.prefix is None else self.prefix[rows])
 
-    def split(self, rows: int) -> list[Layout]:
-        """`rows` rows at a time; the tensors are views."""
+    def split(self, rows: list[int]) -> list[Layout]:
+        """The next rows[i] rows at a time; the tensors are views."""
         positions, document_ids = torch.split(self.positions, rows), torch.split(self.document_ids, rows)
         prefixes = [None] * len(positions) if self.prefix is None else torch.split(self.prefix, rows)
         return [Layout(*part) for part in zip(positions, document_ids, prefixes, strict=True)]

@@ -37,8 +37,8 @@ class Source:
     tokens: Int[Tensor, "batch source"]
     layout: Layout
 
-    def split(self, rows: int) -> list[Source]:
-        """`rows` rows at a time; the tensors are views."""
+    def split(self, rows: list[int]) -> list[Source]:
+        """The next rows[i] rows at a time; the tensors are views."""
         return [Source(*part) for part in zip(torch.split(self.tokens, rows), self.layout.split(rows), strict=True)]
 
 
@@ -112,9 +112,9 @@ class Batch:
             filled=True,
         )
 
-    def parts(self, rows: int) -> list[Batch]:
-        """The same questions, `rows` rows at a time, for places that are in order. The tensors are views."""
-        begins = np.arange(0, len(self.tokens) + rows, rows) * self.tokens.size(1)
+    def parts(self, rows: list[int]) -> list[Batch]:
+        """The same questions, the next rows[i] rows at a time, for places that are in order. The tensors are views."""
+        begins = np.cumsum([0, *rows]) * self.tokens.size(1)
         selected, asked = _inside(self.selected, begins)
         first, pairs = _inside(self.first, begins)
         columns = zip(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -19,20 +19,17 @@ from osnowa.generate import (
     GenerateResult,
     GenerationConfig,
     NextSentenceResult,
+    Weights,
     embed,
     fill,
     generate,
-    lay_out,
+    make_ready,
     next_sentence,
-    pack,
     stream,
-    to_int8,
 )
 from osnowa.model import Layout, ModelConfig, Transformer
 from osnowa.tokenizer import Tokenizer
 from osnowa.train.precision import has_fast_bfloat16
-
-Weights = Literal["float", "bfloat16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -166,8 +163,8 @@ def load(path: str | Path, device: str = "cpu", weights: Weights = "float") -> M
     """A model from a run folder, its model/ folder, or a Hugging Face folder of a known architecture.
 
     `weights`: "float", in float32 exactly as stored; "bfloat16", two to three digits in half the memory (but for a
-    table of tokens that is the vocabulary's matrix, too: a processor keeps both), where the processor computes so; or "int8", rounded to whole numbers of eight bits, which says single
-    tokens several times as fast on a CPU.
+    table of tokens that is the vocabulary's matrix, too: a processor keeps both), where the processor computes so; or
+    "int8", rounded to whole numbers of eight bits, which says single tokens several times as fast on a CPU.
 
     Raises:
         SettingsError: other weights, bfloat16 on a processor that only emulates it, or int8 on a GPU.
@@ -182,12 +179,7 @@ def load(path: str | Path, device: str = "cpu", weights: Weights = "float") -> M
     transformer.load_state_dict(
         imported.weights, strict=False
     )  # names and shapes were checked; a tied matrix is absent
-    transformer = transformer.to(device, torch.bfloat16 if weights == "bfloat16" else torch.float32).eval()
-    lay_out(transformer)
-    if weights == "int8":
-        to_int8(transformer)
-    elif weights == "bfloat16" and device == "cpu":
-        pack(transformer)
+    make_ready(transformer, weights, device)
     frame = Frame.of(imported.tokenizer, imported.config, imported.ids.start)
     notes = tuple(note.message for note in imported.notes)
     return Model(transformer, imported.tokenizer, folder, frame, imported.masked_head, imported.source_whole, notes)

@@ -22,8 +22,10 @@ class Batches:
 
     def __init__(self, objective: Objective, rows: RowSequence) -> None:
         self.objective, self.rows = objective, rows
-        self._kept: Iterator[Batch] = iter(())
-        self._expected: tuple[Place, int] | None = None  # what the next of `_kept` is for: its place and its rows
+        self._kept: Batch | None = None
+        self._used, self._next = 0, Place()  # rows of `_kept` that were given away, and the place behind them
+        self._parts: Iterator[Batch] = iter(())  # what is left of it,
+        self._size = 0  # so many rows at a time
         self._lock = Lock()
 
     def take(self, place: Place, num_rows: int) -> tuple[Batch, Place]:
@@ -34,13 +36,15 @@ class Batches:
         """
         with self._lock:
             _, after = self.rows.advance(place, num_rows)
-            batch = next(self._kept, None) if self._expected == (place, num_rows) else None
-            if batch is None:
+            if self._kept is None or place != self._next or self._used + num_rows > len(self._kept.tokens):
                 rows, _ = self.rows.take(place, self._at_once(place, num_rows))
-                self._kept = iter(self.objective.batch(rows).parts(num_rows))
-                batch = next(self._kept)
-            self._expected = after, num_rows
-            return batch, after
+                self._kept, self._used, self._size = self.objective.batch(rows), 0, 0
+            if num_rows != self._size:
+                times, over = divmod(len(self._kept.tokens) - self._used, num_rows)
+                _, *parts = self._kept.parts([self._used, *[num_rows] * times, over])
+                self._parts, self._size = iter(parts), num_rows
+            self._used, self._next = self._used + num_rows, after
+            return next(self._parts), after
 
     def _at_once(self, place: Place, num_rows: int) -> int:
         """Rows that are drawn at `place`: so many times `num_rows` as fit, none of the next plan's beforehand."""
