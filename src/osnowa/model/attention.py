@@ -11,11 +11,12 @@ from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.joined import Joined
-from osnowa.model.mask import Blocks
+from osnowa.model.mask import Blocks, Earlier
 from osnowa.model.norm import build_norm
 from osnowa.model.places import Places
 from osnowa.model.position import Rotation
 from osnowa.model.tap import Tap
+from osnowa.model.weighted_sum import weighted_sum
 
 # Longest row for which step-by-step products beat the fused kernel in training on a CPU: forward and backward in bf16
 # take 11.9 ms against 50.0 at 128 tokens and 56 against 132 at 1,024 (2 Zen 5 cores).
@@ -49,7 +50,7 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "batch query d_model"],
         memory: Float[Tensor, "batch memory d_model"],
-        mask: Float[Tensor, "#batch _ query key"] | Blocks | None,
+        mask: Float[Tensor, "#batch _ query key"] | Earlier | Blocks | None,
         rotate: Rotation,
         cache: LayerCache | None = None,
         places: Places | None = None,
@@ -62,7 +63,8 @@ class Attention(nn.Module):
         if queries is not None and not isinstance(mask, Blocks):
             q = self.query_norm(self.split(self.query(queries.of(x))))
             k, v = self.key_norm(self.split(self.key(memory))), self.split(self.value(memory))
-            seen = None if mask is None else queries.along(mask)
+            every = mask.mask if isinstance(mask, Earlier) else mask
+            seen = None if every is None else queries.along(every)
             return self.look(rotate.along(queries)(q), rotate(k), v, seen, queries.slots)
         q, k, v = self.project(x, memory, rotate)
         if cache is not None:
@@ -119,7 +121,7 @@ class Attention(nn.Module):
         q: Float[Tensor, "batch head query d_head"],
         k: Float[Tensor, "batch kv_head key d_head"],
         v: Float[Tensor, "batch kv_head key d_head"],
-        mask: Float[Tensor, "#batch _ query key"] | Blocks | None,
+        mask: Float[Tensor, "#batch _ query key"] | Earlier | Blocks | None,
         chosen: Int[Tensor, " place"] | None = None,
     ) -> Float[Tensor, "*query d_model"]:
         """The weighted sums of all heads side by side, through W0; computed as exactly as the keys were kept.
@@ -130,9 +132,16 @@ class Attention(nn.Module):
         if isinstance(mask, Blocks):
             context = self.by_blocks(q, k, v, mask)
         else:
+            earlier = isinstance(mask, Earlier)
+            plain = mask.mask if isinstance(mask, Earlier) else mask
             if k.dtype != dtype:
-                q, mask = q.to(k.dtype), None if mask is None else mask.to(k.dtype)
-            context = self.attend(q, k, v, mask) if self.stepwise(q) else self.fused(q, k, v, mask)
+                q, plain = q.to(k.dtype), None if plain is None else plain.to(k.dtype)
+            if not self.stepwise(q):
+                context = self.fused(q, k, v, plain)
+            elif plain is not None and self.at_once(q, k, plain):
+                context = weighted_sum(q, k, v, plain, self.scale, earlier=earlier)
+            else:
+                context = self.attend(q, k, v, plain)
         side_by_side = self.context(context).transpose(1, 2).flatten(2)
         if chosen is not None:
             side_by_side = side_by_side.flatten(0, 1).index_select(0, chosen)
@@ -178,6 +187,18 @@ class Attention(nn.Module):
             return True
         single = q.size(2) == 1 and not torch.is_grad_enabled()
         return q.device.type == "cpu" and q.size(2) <= LONGEST_STEPWISE and not single
+
+    def at_once(self, q: Tensor, k: Tensor, mask: Tensor) -> bool:
+        """Whether the steps may be one operation: in training, where nothing is looked at, bent, left out or shared."""
+        return (
+            torch.is_grad_enabled()
+            and not torch.compiler.is_compiling()
+            and not (self.scores.watched or self.weights.watched)
+            and self.cap is None
+            and not (self.training and self.dropout.share)
+            and not mask.requires_grad
+            and q.size(1) == k.size(1)
+        )
 
     def attend(
         self,

@@ -56,6 +56,13 @@ class Blocks:
     mask: Any  # a BlockMask
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """An additive mask that shows nobody a later place of the row."""
+
+    mask: Float[Tensor, "#batch _ query key"]
+
+
 def visible(
     query: Layout, key: Layout, causal: bool = False, window: int | None = None
 ) -> Bool[Tensor, "batch 1 query key"]:

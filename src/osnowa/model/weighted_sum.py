@@ -1,0 +1,71 @@
+"""softmax(q k^T x scale + mask) v in training on a CPU, as one operation: nothing is computed twice or kept for nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+# Queries at once where nobody sees a later place: the keys behind them are left out. Forward and backward in float32 on
+# one AVX2 core, 16 rows of 256 in 4 heads of 64: all at once 101 ms, 128 queries at once 77, 86 queries 69, 64 queries
+# 73, one operation after the other 90. 8 rows of 512 in 8 heads: 349, 283 (256), 252 (171), 243 (128), 234 (64), 375.
+QUERIES_AT_ONCE = 96
+
+
+def weighted_sum(
+    q: Float[Tensor, "batch head query d_head"],
+    k: Float[Tensor, "batch head key d_head"],
+    v: Float[Tensor, "batch head key d_head"],
+    mask: Float[Tensor, "#batch #head query key"],
+    scale: float,
+    *,
+    earlier: bool,
+) -> Float[Tensor, "batch head query d_head"]:
+    """The values weighted by softmax(q k^T x scale + mask). `earlier`: query i sees no key behind place i.
+
+    No gradient for the mask, and no second derivatives.
+    """
+    found: Tensor = _WeightedSum.apply(q, k, v, mask, scale, earlier)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _WeightedSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, earlier: bool) -> Tensor:
+        heads, queries = q.shape[:2], q.size(2)
+        q, k, v = (each.reshape(-1, *each.shape[2:]) for each in (q, k, v))
+        context, weights = torch.empty_like(q), []
+        size = -(-queries // -(-queries // QUERIES_AT_ONCE)) if earlier else queries
+        for first in range(0, queries, size):
+            stop = min(first + size, queries)
+            seen = stop if earlier else k.size(1)
+            scores = torch.bmm(q[:, first:stop], k[:, :seen].transpose(1, 2)).view(*heads, stop - first, seen)
+            torch.add(mask[:, :, first:stop, :seen], scores, alpha=scale, out=scores)
+            weights.append(scores.softmax(-1).flatten(0, 1))
+            torch.bmm(weights[-1], v[:, :seen], out=context[:, first:stop])
+        ctx.save_for_backward(q, k, v, *weights)
+        ctx.heads, ctx.scale = heads, scale
+        return context.view(*heads, *context.shape[1:])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, *weights = ctx.saved_tensors
+        towards = gradients[0].reshape(q.shape)
+        towards_q, towards_k, towards_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        first = 0
+        for weight in weights:
+            stop, seen = first + weight.size(1), weight.size(2)
+            change = torch.bmm(towards[:, first:stop], v[:, :seen].transpose(1, 2))
+            change = torch._softmax_backward_data(change, weight, -1, weight.dtype)
+            if ctx.scale != 1.0:
+                change *= ctx.scale
+            torch.bmm(change, k[:, :seen], out=towards_q[:, first:stop])
+            towards_k[:, :seen] += torch.bmm(change.transpose(1, 2), q[:, first:stop])
+            towards_v[:, :seen] += torch.bmm(weight.transpose(1, 2), towards[:, first:stop])
+            first = stop
+        found = (each.view(*ctx.heads, *each.shape[1:]) for each in (towards_q, towards_k, towards_v))
+        return (*found, None, None, None)
