@@ -11,7 +11,8 @@ from torch.autograd.function import once_differentiable
 
 # Queries at once where nobody sees a later place: the keys behind them are left out. Forward and backward in float32 on
 # one AVX2 core, 16 rows of 256 in 4 heads of 64: all at once 101 ms, 128 queries at once 77, 86 queries 69, 64 queries
-# 73, one operation after the other 90. 8 rows of 512 in 8 heads: 349, 283 (256), 252 (171), 243 (128), 234 (64), 375.
+# 73, one operation after the other 90; on two cores 42, 40, 41, 40, 44. 8 rows of 512 in 8 heads on two cores: 152, 127
+# (256), 128 (171), 122 (128), 134 (64), 153.
 QUERIES_AT_ONCE = 96
 
 
