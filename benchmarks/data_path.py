@@ -34,6 +34,7 @@ TINY = Work("bert-tiny", 32, 4, {}, MASKED, vocabulary=512)
 
 def batches_ours(work: Work, data: Path, seat: Seat) -> None:
     workshop = workshop_of(work, "osnowa", data)
+    torch.set_num_threads(1)
     drawn, place = Batches(workshop.objective(0), workshop.rows), Place()
     for amount in seat.amounts():
         began, tokens = time.perf_counter(), 0
@@ -62,6 +63,7 @@ def batches_peer(work: Work, data: Path, seat: Seat) -> None:
     rows = [row["ids"].tolist() for row in peer_rows(workshop)]
     table = Dataset.from_dict({"input_ids": rows, "attention_mask": [[1] * work.length] * len(rows)})
     collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.15)
+    torch.set_num_threads(1)
     loader = DataLoader(table, batch_size=work.rows, shuffle=True, collate_fn=collate)
     batches = iter(loader)
     for amount in seat.amounts():
@@ -140,7 +142,6 @@ def main() -> None:
     chosen = words.parse_args()
     if chosen.contender:
         size, data, contender = chosen.contender
-        torch.set_num_threads(1)
         CONTENDERS[contender](TINY if size == "tiny" else WORK, Path(data), Seat())
         return
     rounds = 3 if chosen.quick else chosen.rounds

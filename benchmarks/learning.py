@@ -65,7 +65,11 @@ class FinishedRun:
         return cls(folder, recipe, prepared, json.loads((folder / "facts.json").read_text()))
 
     def workshop(self) -> Workshop:
-        return Workshop(self.recipe, self.prepared, choose_machine(self.recipe))
+        machine = choose_machine(
+            self.recipe
+        )  # the Trainer's process stays as its library leaves it but for the threads
+        torch.set_num_threads(machine.threads)
+        return Workshop(self.recipe, self.prepared, machine)
 
     @property
     def seconds(self) -> float:

@@ -149,8 +149,13 @@ CPU = tuple(name for name in WORKS if name not in (*TINY, *GPU, *GPU_TINY, CHECK
 
 
 def workshop_of(work: Work, contender: str, data: Path) -> Workshop:
-    """What a contender trains with. The process of a peer stays as its own library leaves it: osnowa's settings of
-    memory and products are part of what is compared."""
+    """What a contender trains with, on as many threads as the others.
+
+    The process of a peer stays as its own library leaves it but for these: osnowa's settings of memory and products are
+    part of what is compared.
+    """
     recipe, prepared = work.recipe(contender), open_prepared(data)
     recipe = recipe.changed({"model": {"vocab_size": max(work.published, prepared.tokenizer.vocab_size)}})
-    return Workshop(recipe, prepared, set_up(recipe) if contender.startswith("osnowa") else choose_machine(recipe))
+    machine = set_up(recipe) if contender.startswith("osnowa") else choose_machine(recipe)
+    torch.set_num_threads(machine.threads)
+    return Workshop(recipe, prepared, machine)

@@ -87,8 +87,13 @@ def test_memory_and_products_are_set_for_osnowa_alone(
     done: list[str] = []
     for name in ("tune_allocator", "tune_matmul"):
         monkeypatch.setattr(f"osnowa.runs.machine.{name}", lambda *_, name=name: done.append(name))
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: done.append(f"{threads} threads"))
     work = works.WORKS["mlm-tiny"]
     works.workshop_of(work, contender, data_of(work, prepared, text_folder))
+    assert done.pop() == "3 threads", "of all alike"
+    if contender == "osnowa":
+        assert done.pop(0) == "3 threads"
     assert done == (["tune_allocator", "tune_matmul"] if contender == "osnowa" else [])
 
 

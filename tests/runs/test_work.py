@@ -38,6 +38,17 @@ def test_a_decoder_pays_for_the_head_everywhere_and_for_half_of_the_attention() 
     assert found == 6 * 3 * (ATTENTION + MLP) + 6 * 3 * D * S + 6 * D * V
 
 
+def test_a_decoder_that_tells_hidden_spans_makes_its_last_queries_for_the_target_only() -> None:
+    model, task = config(decoder_layers=3, vocab_size=200), objective("span-corruption")
+    shape = row_shape(model, task, S)
+    assert 2 * shape.asked <= S
+    asked = shape.asked / S
+    unasked = 6 * (1 - asked) * (2 * D * D + MLP)
+    looks = 12 * D * (2 + asked) * S / 2
+    found = flops_per_token(model, task, S)
+    assert found == round(6 * 3 * (ATTENTION + MLP) - unasked + looks + 6 * asked * D * 200)
+
+
 def test_published_sizes_cost_what_others_count_for_them() -> None:
     rows = {row["name"]: row for row in preset_rows(["bert-base", "gpt2-124m"])}
     # what others count, and compute, of the last block: queries, W0, feed-forward, and the queries' looks

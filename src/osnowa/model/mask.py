@@ -58,7 +58,7 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Earlier:
-    """An additive mask that shows nobody a later place of the row."""
+    """An additive mask that shows nobody a later place of the row; what padding may see is nobody's concern."""
 
     mask: Float[Tensor, "#batch _ query key"]
 

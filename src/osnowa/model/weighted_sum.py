@@ -37,7 +37,7 @@ class _WeightedSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, earlier: bool) -> Tensor:
         heads, queries = q.shape[:2], q.size(2)
-        q, k, v = (each.reshape(-1, *each.shape[2:]) for each in (q, k, v))
+        q, k, v = (each.flatten(0, 1).contiguous() for each in (q, k, v))
         context, weights = torch.empty_like(q), []
         size = -(-queries // -(-queries // QUERIES_AT_ONCE)) if earlier else queries
         for first in range(0, queries, size):
@@ -55,7 +55,7 @@ class _WeightedSum(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, *weights = ctx.saved_tensors
-        towards = gradients[0].reshape(q.shape)
+        towards = gradients[0].flatten(0, 1)
         towards_q, towards_k, towards_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
         first = 0
         for weight in weights:

@@ -133,7 +133,7 @@ def kept_for_backward(
 
     Counted by running it on tensors that have shapes and no numbers. Experts are counted as one network as wide as the
     chosen ones together, since which tokens an expert gets depends on numbers. `stepwise`: attention one product at a
-    time, as on a CPU.
+    time, as on a CPU; what it saves there by leaving out later keys and queries that nobody asks is not counted.
     """
     if config.num_experts:
         width = config.d_ff * config.experts_per_token

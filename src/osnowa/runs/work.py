@@ -75,8 +75,8 @@ def flops_per_token(config: ModelConfig, objective: ObjectiveConfig, row_length:
 
     6 for each weight that a token goes through: of the blocks (of experts the chosen ones), of cross-attention (keys and
     values by the source's tokens, the rest by the target's), and at the asked places only those of the vocabulary head
-    and, without experts, of what follows the last block's last look; an encoder's last queries, too, where no more than
-    half of its places are asked (on a GPU it makes all of them all the same). 12 for each number of a query and each key
+    and, without experts, of what follows the last block's last look; the last queries, too, where there is one
+    stack and no more than half of its places are asked (on a GPU all of them are made all the same). 12 for each number of a query and each key
     that it may look at: a decoder's on average half of its row (Kaplan et al. 2020, section 2.1, with attention counted).
     """
     shape = row_shape(config, objective, row_length)
@@ -90,11 +90,13 @@ def flops_per_token(config: ModelConfig, objective: ObjectiveConfig, row_length:
         weights += config.decoder_layers * (shape.decoder * asking + shape.encoder * asked)
         looks += config.decoder_layers * shape.decoder * shape.encoder
     if not config.num_experts:
-        unasked = (shape.decoder if config.decoder_layers else shape.encoder) - shape.asked
+        places = shape.decoder if config.decoder_layers else shape.encoder
+        unasked = places - shape.asked
         weights -= unasked * (asking // 2 + _feed_forward(config))
-        if config.topology == "encoder" and 2 * shape.asked <= shape.encoder:
+        if config.topology != "encoder-decoder" and 2 * shape.asked <= places:
+            layers, sides = config.encoder_layers or config.decoder_layers, 2 if config.encoder_layers else 1
             weights -= unasked * (asking // 2)
-            looks -= unasked * 2 * _seen(config, range(config.encoder_layers)[-1:], shape.encoder)
+            looks -= unasked * sides * _seen(config, range(layers)[-1:], places)
     head = shape.asked * config.d_model * (config.vocab_size + config.d_model * config.head_transform)
     return round((6 * (weights + head) + 12 * wide * looks) / shape.tokens)
 
