@@ -65,9 +65,8 @@ class FinishedRun:
         return cls(folder, recipe, prepared, json.loads((folder / "facts.json").read_text()))
 
     def workshop(self) -> Workshop:
-        machine = choose_machine(
-            self.recipe
-        )  # the Trainer's process stays as its library leaves it but for the threads
+        # the Trainer's process stays as its library leaves it but for the threads
+        machine = choose_machine(self.recipe)
         torch.set_num_threads(machine.threads)
         return Workshop(self.recipe, self.prepared, machine)
 

@@ -106,7 +106,7 @@ def test_every_row_fits_and_every_text_is_shown_once(name: str, topology: Topolo
     plan = rows.plan(0)
     asked, filled = 0, 0
     for first in range(0, len(plan), 8):
-        batch = task.batch(rows.rows(0, np.arange(first, min(first + 8, len(plan)))))  # `pack` asserts that all fits
+        batch = task.batch(rows.rows(0, np.arange(first, min(first + 8, len(plan)))))  # `Packed` asserts that all fits
         asked += len(batch.labels)
         filled += batch.num_tokens
         assert batch.tokens.shape[1] == (task.row_length if task.alone else task.target_length)

@@ -69,27 +69,30 @@ def test_what_is_asked_does_not_depend_on_how_much_is_drawn_at_once(
     assert told > 0
 
 
-def test_rows_are_drawn_once_until_somebody_asks_for_others() -> None:
+def counted() -> tuple[Batches, RowSequence, list[int]]:
+    """Masked batches, their rows, and a list of how many rows are drawn each time."""
     objective, rows = made("masked")
     drawn: list[int] = []
     draw = objective.batch
     objective.batch = lambda taken: drawn.append(len(taken.numbers)) or draw(taken)  # type: ignore[method-assign]
-    batches, place = Batches(objective, rows), Place()
+    return Batches(objective, rows), rows, drawn
+
+
+def test_rows_are_drawn_once_until_somebody_asks_for_others() -> None:
+    batches, rows, drawn = counted()
+    place = Place()
     left = len(rows.plan(0))
     for _ in range(left // 4 - 2):
         _, place = batches.take(place, 4)
     assert drawn == [left // 4 * 4]
     again, _ = batches.take(Place(), 4)  # a rollback
-    assert torch.equal(again.tokens, draw(rows.take(Place(), 4)[0]).tokens)
     assert len(drawn) == 2
+    assert torch.equal(again.tokens, batches.objective.batch(rows.take(Place(), 4)[0]).tokens)
 
 
 def test_batches_of_unequal_parts_are_cut_from_what_was_drawn() -> None:
-    objective, rows = made("masked")
-    drawn: list[int] = []
-    draw = objective.batch
-    objective.batch = lambda taken: drawn.append(len(taken.numbers)) or draw(taken)  # type: ignore[method-assign]
-    batches, place = Batches(objective, rows), Place()
+    batches, rows, drawn = counted()
+    place = Place()
     for size in (4, 4, 3) * 2:
         _, place = batches.take(place, size)
     assert len(rows.plan(0)) > 24

@@ -11,7 +11,7 @@ from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.joined import Joined
-from osnowa.model.mask import Blocks, Earlier
+from osnowa.model.mask import Blocks, Earlier, plain
 from osnowa.model.norm import build_norm
 from osnowa.model.places import Places
 from osnowa.model.position import Rotation
@@ -63,7 +63,7 @@ class Attention(nn.Module):
         if queries is not None and not isinstance(mask, Blocks):
             q = self.query_norm(self.split(self.query(queries.of(x))))
             k, v = self.key_norm(self.split(self.key(memory))), self.split(self.value(memory))
-            every = mask.mask if isinstance(mask, Earlier) else mask
+            every = plain(mask)
             seen = None if every is None else queries.along(every)
             return self.look(rotate.along(queries)(q), rotate(k), v, seen, queries.slots)
         q, k, v = self.project(x, memory, rotate)
@@ -132,16 +132,15 @@ class Attention(nn.Module):
         if isinstance(mask, Blocks):
             context = self.by_blocks(q, k, v, mask)
         else:
-            earlier = isinstance(mask, Earlier)
-            plain = mask.mask if isinstance(mask, Earlier) else mask
+            added = plain(mask)
             if k.dtype != dtype:
-                q, plain = q.to(k.dtype), None if plain is None else plain.to(k.dtype)
+                q, added = q.to(k.dtype), None if added is None else added.to(k.dtype)
             if not self.stepwise(q):
-                context = self.fused(q, k, v, plain)
-            elif plain is not None and self.at_once(q, k, plain):
-                context = weighted_sum(q, k, v, plain, self.scale, earlier=earlier)
+                context = self.fused(q, k, v, added)
+            elif added is not None and self.at_once(q, k, added):
+                context = weighted_sum(q, k, v, added, self.scale, earlier=isinstance(mask, Earlier))
             else:
-                context = self.attend(q, k, v, plain)
+                context = self.attend(q, k, v, added)
         side_by_side = self.context(context).transpose(1, 2).flatten(2)
         if chosen is not None:
             side_by_side = side_by_side.flatten(0, 1).index_select(0, chosen)

@@ -15,7 +15,8 @@ IGNORED = -100  # the label of a place that only fills a batch up to a fixed siz
 BLOCK_NUMBERS = 1 << 29
 SLICE_NUMBERS_CPU = 1 << 20
 # Products onto the vocabulary run over a multiple of so many tokens. 4,096 x 256 x 13,139 in float32 on one AVX2 core:
-# 499, 320, 335 ms forward and back; with 13,152 tokens 311, 323, 320. In bfloat16 it is 10 to 25 %; a GPU was not asked, and stays as it is.
+# 499, 320, 335 ms forward and back; with 13,152 tokens 311, 323, 320. In bfloat16 it is 10 to 25 %; a GPU was not
+# asked, and stays as it is.
 MULTIPLE = 32
 
 

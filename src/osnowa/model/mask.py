@@ -63,6 +63,11 @@ class Earlier:
     mask: Float[Tensor, "#batch _ query key"]
 
 
+def plain(mask: Tensor | Earlier | None) -> Float[Tensor, "#batch _ query key"] | None:
+    """The additive mask itself."""
+    return mask.mask if isinstance(mask, Earlier) else mask
+
+
 def visible(
     query: Layout, key: Layout, causal: bool = False, window: int | None = None
 ) -> Bool[Tensor, "batch 1 query key"]:

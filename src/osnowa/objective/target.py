@@ -20,7 +20,7 @@ from osnowa.objective.batch import Batch, Source, Vocabulary
 from osnowa.objective.config import DENOISERS, SENTINELS, ObjectiveConfig, Topology
 from osnowa.objective.denoise import Chances, Denoiser, Infilling, Prefix, Spans
 from osnowa.objective.objective import Objective
-from osnowa.objective.texts import Texts, pack
+from osnowa.objective.texts import Packed, Texts
 
 I64 = NDArray[np.int64]
 PURPOSE = "denoiser"
@@ -154,10 +154,11 @@ class Target(Objective):
 
     def _side_by_side(self, found: Damaged) -> Batch:
         begin, pad = self.vocabulary.cls, self.vocabulary.pad
-        source = pack(found.source, found.counts, self.row_length, pad)
-        shown = pack(found.target.shifted(begin), found.counts, self.target_length, pad)
-        asked, _ = pack(found.asked, found.counts, self.target_length, -1)
-        return _batch(shown, asked, Source(*source))
+        source = Packed(found.source.lengths, found.counts, self.row_length)
+        target = Packed(found.target.lengths, found.counts, self.target_length)
+        shown = target.written(found.target.shifted(begin).tokens, pad)
+        asked = target.written(found.asked.tokens, -1)
+        return _batch(shown, target.layout, asked, Source(source.written(found.source.tokens, pad), source.layout))
 
     def _one_behind_the_other(self, found: Damaged) -> Batch:
         begin, pad, target = self.vocabulary.cls, self.vocabulary.pad, found.target
@@ -169,11 +170,9 @@ class Target(Objective):
         asked[there] = found.asked.tokens
         prefix = np.zeros_like(shown)
         prefix[here] = prefix[border] = 1
-        (tokens, layout), (labels, _), (seen, _) = (
-            pack(Texts(each, lengths), found.counts, self.row_length, padding)
-            for each, padding in ((shown, pad), (asked, -1), (prefix, 0))
-        )
-        return _batch((tokens, Layout(layout.positions, layout.document_ids, seen.bool())), labels, None)
+        packed = Packed(lengths, found.counts, self.row_length)
+        layout = Layout(packed.layout.positions, packed.layout.document_ids, packed.written(prefix, 0).bool())
+        return _batch(packed.written(shown, pad), layout, packed.written(asked, -1), None)
 
 
 @dataclass(frozen=True)
@@ -199,8 +198,7 @@ class Damaged:
         return [samples[begin:stop] for begin, stop in pairwise(first)]
 
 
-def _batch(shown: tuple[Tensor, Layout], asked: Tensor, source: Source | None) -> Batch:
-    tokens, layout = shown
+def _batch(tokens: Tensor, layout: Layout, asked: Tensor, source: Source | None) -> Batch:
     selected = (asked.flatten() >= 0).nonzero().flatten()
     none = torch.zeros(0, dtype=torch.long)
     labels = asked.flatten()[selected]

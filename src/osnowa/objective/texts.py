@@ -80,19 +80,22 @@ def write(texts: Texts, runs: I64, begins: I64, marks: Sequence[int], counts: I6
     out[mark[real]] = np.broadcast_to(np.asarray(marks, dtype=np.int64)[: runs.shape[1]], runs.shape)[real]
 
 
-def pack(texts: Texts, counts: I64, length: int, padding: int) -> tuple[Tensor, Layout]:
-    """Row r with the next counts[r] texts side by side, in `length` places: tokens, and where each stands."""
-    first, before = offsets(counts), offsets(texts.lengths)
-    filled = before[first[1:]] - before[first[:-1]]
-    assert int(filled.max(initial=0)) <= length, f"{filled.max()} tokens in a row of {length}"
-    row = np.repeat(np.arange(len(counts)), counts)
-    begins = row * length + before[:-1] - before[first[row]]
-    at = texts.places(begins)
-    tokens = np.full(len(counts) * length, padding, dtype=np.int64)
-    positions, documents = np.zeros_like(tokens), np.zeros_like(tokens)
-    tokens[at] = texts.tokens
-    positions[at] = at - np.repeat(begins, texts.lengths)
-    documents[at] = np.repeat(np.arange(len(texts)) - first[row] + 1, texts.lengths)
-    made = (torch.from_numpy(each.reshape(len(counts), length)) for each in (tokens, positions, documents))
-    shown, *layout = made
-    return shown, Layout(*layout)
+class Packed:
+    """Where texts of `lengths` stand: row r has the next counts[r] side by side, in `length` places."""
+
+    def __init__(self, lengths: I64, counts: I64, length: int) -> None:
+        first, before = offsets(counts), offsets(lengths)
+        filled = before[first[1:]] - before[first[:-1]]
+        assert int(filled.max(initial=0)) <= length, f"{filled.max()} tokens in a row of {length}"
+        row = np.repeat(np.arange(len(counts)), counts)
+        begins = row * length + before[:-1] - before[first[row]]
+        self.shape = len(counts), length
+        self.places = np.repeat(begins - before[:-1], lengths) + np.arange(before[-1])  # of each token, flat
+        positions = self.written(self.places - np.repeat(begins, lengths), 0)
+        self.layout = Layout(positions, self.written(np.repeat(np.arange(len(lengths)) - first[row] + 1, lengths), 0))
+
+    def written(self, tokens: I64, padding: int) -> Tensor:
+        """Rows that hold `tokens`, one for each token of the texts, and `padding`."""
+        found = np.full(self.shape, padding, dtype=np.int64)
+        found.ravel()[self.places] = tokens
+        return torch.from_numpy(found)
