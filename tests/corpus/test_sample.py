@@ -70,7 +70,9 @@ def test_code_grammar_and_tables_are_left_out_and_lines_joined() -> None:
 
 
 def test_it_is_written_once_and_only_into_the_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SAMPLES, "python-docs", lambda: iter([{"text": "Pierwszy tekst."}]))
     first = read("sample:python-docs", workspace=tmp_path / "w")
+    assert first.texts == ["Pierwszy tekst."]
     monkeypatch.setitem(SAMPLES, "python-docs", lambda: iter([{"text": "Inny tekst."}]))
     again = read("sample:python-docs", workspace=tmp_path / "w")
     assert again.sources == first.sources

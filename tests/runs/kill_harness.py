@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-import osnowa.cli.commands
+import torch._dynamo  # noqa: F401  imported by the estimate of memory: two seconds of every run that was not forked
+
 import osnowa.runs.pretrain  # noqa: F401
 from osnowa.cli import main
 

@@ -78,7 +78,7 @@ def test_the_presets_differ_in_the_model_alone() -> None:
 
 def test_a_run_goes_on_with_the_size_that_it_began_with(speed: list[float], text_folder: Path, tmp_path: Path) -> None:
     speed[0] = 1.0
-    words = {"minutes": 0.15, "settings": NARROW}
+    words = {"minutes": 0.04, "settings": NARROW}
     first = osnowa.pretrain(text_folder, tmp_path / "run", **words)
     assert first.facts["preset"] == SMALLER
     record = json.loads((tmp_path / "run" / "run.json").read_text())

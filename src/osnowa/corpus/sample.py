@@ -90,6 +90,7 @@ def _is_prose(block: str) -> bool:
     words = _WORD.findall(block)
     if len(words) < 5 or _CODE.search(block):
         return False
-    letters = sum(map(len, words)) + sum(letter.isspace() for letter in block)
+    spaces = len(block) - sum(map(len, block.split()))
+    letters = sum(map(len, words)) + spaces
     frequent = sum(_FREQUENT.fullmatch(word) is not None for word in words)
     return letters >= 0.8 * len(block) and frequent >= 0.2 * len(words)
