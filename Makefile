@@ -9,6 +9,8 @@ REAL   := .venv-real
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 # The explain page's own tests run in Node, without any package; building it needs npm, and only who changes it does that.
 NODE ?= $(shell command -v node || command -v nodejs)
+# The tests start hundreds of processes, each of which would compile all sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
 .PHONY: help docs bench bench-gpu demo test check format-check lint types tests browser page page-tests format test-compat test-real clean test-families
