@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from osnowa.data import Place, Rows
 from osnowa.errors import SettingsError
-from osnowa.objective.masked import MaskingConfig, choose, replace
+from osnowa.objective.masked import MaskingConfig, choose, replace, smallest
 
 ORDINARY = np.setdiff1d(np.arange(VOCAB_SIZE), sorted(SPECIAL_IDS))
 CONTINUES = np.arange(VOCAB_SIZE) % 3 == 0  # a third of the vocabulary goes on with the word before it
@@ -31,6 +31,21 @@ def test_each_row_hides_exactly_its_share_of_ordinary_tokens(share: float) -> No
     hidden, _, _ = mask(rows, MaskingConfig(share=share))
     ordinary = (~rows.special).sum(axis=1)
     assert np.array_equal(hidden.sum(axis=1), np.maximum(1, np.rint(ordinary * share)))
+
+
+@pytest.mark.parametrize("most", [2, 5, 2**32])
+def test_of_places_with_the_same_number_the_first_is_hidden(most: int) -> None:
+    random = np.random.default_rng(0)
+    keys = (2**32 - random.integers(1, most, (200, 17), endpoint=True)).astype(np.uint32)  # up to the largest one
+    never = random.random(keys.shape) < np.linspace(0, 1, 200)[:, None]
+    ordinary = (~never).sum(axis=1)
+    wanted = np.minimum(ordinary, random.integers(1, 17, 200))
+    assert (ordinary == 0).any()
+    expected = np.zeros(keys.shape, dtype=bool)
+    for row, (numbers, count) in enumerate(zip(keys, wanted, strict=True)):
+        allowed = [(number, place) for place, number in enumerate(numbers.tolist()) if not never[row, place]]
+        expected[row, [place for _, place in sorted(allowed)[:count]]] = True
+    assert np.array_equal(smallest(keys.copy(), never, wanted), expected)
 
 
 @pytest.mark.parametrize("config", [PLAIN, WORDS, MaskingConfig(share=0.9), MaskingConfig(share=0.9, whole_words=True)])
