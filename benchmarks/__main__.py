@@ -17,7 +17,7 @@ QUICK = {
     "generation": ("--rounds", "3", "--tokens", "64", "--quality", "30"),
     "preparation": ("--rounds", "1"),
     "start_up": ("--rounds", "2"),
-    "beside_the_step": ("--steps", "60"),
+    "beside_the_step": ("--steps", "30"),
 }
 
 
