@@ -54,7 +54,7 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         wide = torch.promote_types(hidden.dtype, torch.float32)
         vocab = len(weight)
         weight, bias = _rounded_up(weight), None if bias is None else _rounded_up(bias)
-        block = max(1, BLOCK_NUMBERS // vocab)
+        block = even_part(len(hidden), max(1, BLOCK_NUMBERS // vocab))
         piece = max(1, SLICE_NUMBERS_CPU // vocab) if hidden.device.type == "cpu" else block
         total = hidden.new_zeros((), dtype=wide)
         towards_hidden, towards_weight, towards_bias = torch.empty_like(hidden), None, None
@@ -86,6 +86,12 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         (gradient,) = gradients  # in float32 at least: one over the number asked is no number of bfloat16
         towards = (None if each is None else (each * gradient[None]).to(each.dtype) for each in ctx.saved_tensors)
         return (*towards, None, None, None, None)
+
+
+def even_part(number: int, most: int) -> int:
+    """The size of the fewest parts of up to `most` that are all alike but for the last, which may lack a few."""
+    parts = max(1, -(-number // most))
+    return max(1, -(-number // parts))
 
 
 def _rounded_up(x: Tensor) -> Tensor:
