@@ -146,7 +146,7 @@ def main() -> None:
         return
     rounds = 3 if chosen.quick else chosen.rounds
     with tempfile.TemporaryDirectory() as folder:
-        sizes = (TINY, Path(folder), 1, 3, 500) if chosen.tiny else (WORK, Path(folder), rounds, 40, 20_000)
+        sizes = (TINY, Path(folder), 1, 3, 500) if chosen.tiny else (WORK, Path(folder), rounds, 500, 20_000)
         rows = run(*sizes)
     tell("data_path", rows, save=not chosen.no_save)
 

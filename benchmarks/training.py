@@ -42,7 +42,7 @@ from osnowa.runs.speed import matrix_peak
 from osnowa.runs.work import flops_per_token
 from osnowa.train.budget import StepPlan
 
-SECONDS, QUICK_SECONDS = 320.0, 24.0  # that the rounds of one work may take, all contenders together
+SECONDS, QUICK_SECONDS = 320.0, 20.0  # that the rounds of one work may take, all contenders together
 QUICK = ("mlm-4x256", "clm-4x256", "t5-4+4x256")
 
 
