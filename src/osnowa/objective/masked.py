@@ -63,7 +63,10 @@ def choose(
 
 
 def smallest(keys: U32, never: NDArray[np.bool_], wanted: I64) -> NDArray[np.bool_]:
-    """In each row the places of the `wanted` smallest keys that may be chosen; of two alike the first is the smaller."""
+    """In each row the places of the `wanted` smallest keys that may be chosen; of two alike the first is the smaller.
+
+    The keys that are `never` chosen are overwritten.
+    """
     keys[never] = _LARGEST
     rising = np.sort(keys, axis=1)  # a partition for each count takes longer
     limit = np.take_along_axis(rising, wanted[:, None] - 1, axis=1)
