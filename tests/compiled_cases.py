@@ -75,7 +75,7 @@ def step() -> dict[str, Any]:
 def step_by_blocks() -> dict[str, Any]:
     """The same as a GPU makes them: attention by blocks inside the compiled step, with windows and shared keys."""
     flex_attention._validate_device = lambda *_: None
-    return side_by_side(blocks=True, windows=(4,), encoder_layers=1, num_kv_heads=1, attention_softcap=5.0)
+    return side_by_side(blocks=True, windows=(None, 4), num_kv_heads=1, attention_softcap=5.0)
 
 
 def side_by_side(blocks: bool, **model: Any) -> dict[str, Any]:

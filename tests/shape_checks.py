@@ -28,7 +28,7 @@ def install(*packages: str) -> None:
 
 
 def _speaks_of_shapes(found: Any) -> bool:
-    hints = getattr(getattr(found, "fget", found), "__annotations__", {}).values()
+    hints = getattr(found, "__annotations__", {}).values()
     return any(shape in str(hint) for hint in hints for shape in _SHAPED)
 
 

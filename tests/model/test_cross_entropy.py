@@ -61,13 +61,6 @@ def test_loss_and_gradients_are_those_of_one_operation_after_the_other(
         torch.testing.assert_close(other, one, rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize(
-    ("number", "most", "expected"), [(32_768, 10_672, 8_192), (9, 4, 3), (10, 4, 4), (8, 4, 4), (5, 9, 5), (0, 9, 1)]
-)
-def test_logits_are_made_in_as_few_parts_as_fit_and_nearly_alike(number: int, most: int, expected: int) -> None:
-    assert cross_entropy.even_part(number, most) == expected
-
-
 def test_in_bfloat16_the_sums_are_those_of_float32() -> None:
     leaves, labels = inputs(torch.bfloat16, bias=True)
     expected, found = plain(leaves, labels, 0.0, None), fused(leaves, labels, 0.0, None)

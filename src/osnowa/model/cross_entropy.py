@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from osnowa.model.parts import even_part
+
 IGNORED = -100  # the label of a place that only fills a batch up to a fixed size
 # Numbers of logits at once: a gigabyte of bfloat16. On a CPU a softmax over a few megabytes at a time stays in the cache.
 BLOCK_NUMBERS = 1 << 29
@@ -86,12 +88,6 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         (gradient,) = gradients  # in float32 at least: one over the number asked is no number of bfloat16
         towards = (None if each is None else (each * gradient[None]).to(each.dtype) for each in ctx.saved_tensors)
         return (*towards, None, None, None, None)
-
-
-def even_part(number: int, most: int) -> int:
-    """The size of the fewest parts of up to `most` that are all alike but for the last, which may lack a few."""
-    parts = max(1, -(-number // most))
-    return max(1, -(-number // parts))
 
 
 def _rounded_up(x: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from osnowa.model.parts import even_part
+
 # Queries at once where nobody sees a later place: the keys behind them are left out. Forward and backward in float32 on
 # one AVX2 core, 16 rows of 256 in 4 heads of 64: all at once 101 ms, 128 queries at once 77, 86 queries 69, 64 queries
 # 73, one operation after the other 90; on two cores 42, 40, 41, 40, 44. 8 rows of 512 in 8 heads on two cores: 152, 127
@@ -39,7 +41,7 @@ class _WeightedSum(torch.autograd.Function):
         heads, queries = q.shape[:2], q.size(2)
         q, k, v = (each.flatten(0, 1).contiguous() for each in (q, k, v))
         context, weights = torch.empty_like(q), []
-        size = -(-queries // -(-queries // QUERIES_AT_ONCE)) if earlier else queries
+        size = even_part(queries, QUERIES_AT_ONCE) if earlier else queries
         for first in range(0, queries, size):
             stop = min(first + size, queries)
             seen = stop if earlier else k.size(1)

@@ -15,10 +15,7 @@ from osnowa.settings import Settings
 
 I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
-U64 = NDArray[np.uint64]
-_LARGEST = np.uint32(0xFFFFFFFF)
-_LAST = np.uint64(0xFFFFFFFFFFFFFFFF)  # sorts behind every token that can be hidden
-_PLACE_BITS = np.uint64(20)
+_LARGEST = np.uint32(0xFFFFFFFF)  # for what can't be hidden
 
 
 class MaskingConfig(Settings):
@@ -79,14 +76,6 @@ def smallest(keys: U32, never: NDArray[np.bool_], wanted: I64) -> NDArray[np.boo
     return chosen
 
 
-def _order_keys(keys: U32, never: NDArray[np.bool_]) -> U64:
-    """Numbers that sort the places of each row by chance, no two alike; those that are `never` chosen stand last."""
-    order_key = keys.astype(np.uint64) << _PLACE_BITS
-    order_key |= np.arange(keys.shape[1]).astype(np.uint64)
-    order_key.ravel()[np.flatnonzero(never.ravel())] = _LAST
-    return order_key
-
-
 def _choose_words(
     rows: Rows, keys: U32, wanted: I64, seed: int, continues_word: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], I64]:
@@ -100,7 +89,8 @@ def _choose_words(
     word = row_begin + leader
     size = np.bincount(word[ordinary], minlength=word.size)  # at the place of each word's first token
 
-    order = row_begin + np.argsort(_order_keys(keys, ~starts), axis=1)
+    keys[~starts] = _LARGEST
+    order = row_begin + np.argsort(keys, axis=1, kind="stable")
     pieces = size[order]
     before = np.cumsum(pieces, axis=1) - pieces
     chance = draw(seed, "mask last word", rows.epochs, rows.numbers)[0][:, None] / 2.0**32
