@@ -5,8 +5,8 @@
 
 One decoder of 27 million parameters (6 layers of width 512, rotary, gated, vocabulary 16,384) with the same weights on
 both sides, one prompt of 32 random tokens, no end token. Both must say the same. "auto" is bfloat16 where the processor
-computes in it and float32 elsewhere. osnowa is asked with weights of eight bits, too; what these cost is told as the
-held-out loss of a small decoder, trained for as many steps as --quality says on the text inside Python.
+computes in it and float32 elsewhere. osnowa is asked with weights of eight and of four bits, too; what these cost is
+told as the held-out loss of a small decoder, trained for as many steps as --quality says on the text inside Python.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ SHAPE: dict[str, object] = {
     "feed_forward_bias": False,
 }
 PROMPT = 32
+OURS: dict[str, Weights] = {"osnowa": "float", "osnowa-int8": "int8", "osnowa-int4": "int4"}
 Run = Callable[[list[int], int], list[int]]
 
 
@@ -120,8 +121,8 @@ def theirs(model: Transformer, dtype: torch.dtype) -> Run:
     return run
 
 
-def quality(steps: int) -> tuple[float, float]:
-    """Held-out loss of a trained decoder with float weights and with weights of eight bits."""
+def quality(steps: int) -> dict[str, float]:
+    """Held-out loss of a trained decoder by contender: with float weights, and with weights of eight and of four bits."""
     with tempfile.TemporaryDirectory() as folder:
         work, data = WORKS["clm-4x256"], Path(folder) / "data"
         prepare_into(["sample:python-docs"], data, work.recipe("osnowa"))
@@ -129,11 +130,14 @@ def quality(steps: int) -> tuple[float, float]:
         trainer = workshop.trainer(StepPlan(steps, WARMUP, "steps"))
         for _ in range(steps):
             trainer.step()
-        model = Transformer(trainer.model.config).eval()
-        model.load_state_dict(trainer.weights(), strict=False)
-        exact = workshop.held_out.evaluate(model, trainer.device).token_loss
-        make_ready(model, "int8")
-        return exact, workshop.held_out.evaluate(model, trainer.device).token_loss
+        found = {}
+        for contender, weights in OURS.items():
+            model = Transformer(trainer.model.config).eval()
+            model.load_state_dict(trainer.weights(), strict=False)
+            if weights != "float":
+                make_ready(model, weights)
+            found[contender] = workshop.held_out.evaluate(model, trainer.device).token_loss
+        return found
 
 
 def contend(contender: str, dtype: torch.dtype) -> None:
@@ -142,7 +146,8 @@ def contend(contender: str, dtype: torch.dtype) -> None:
     logging.disable(logging.WARNING)
     hf_logging.set_verbosity_error()
     same: Weights = "bfloat16" if dtype == torch.bfloat16 else "float"
-    run, plain = ours("int8" if contender.endswith("int8") else same)
+    weights = OURS.get(contender, "float")
+    run, plain = ours(same if weights == "float" else weights)
     if contender == "transformers":
         run = theirs(plain, dtype)
     prompt = torch.randint(5, 16_384, (PROMPT,), generator=torch.Generator().manual_seed(1)).tolist()
@@ -178,7 +183,7 @@ def main() -> None:
     rows = measure(
         command,
         f"27 M decoder, {name}",
-        ("osnowa", "osnowa-int8", "transformers"),
+        (*OURS, "transformers"),
         amount=chosen.tokens,
         rounds=chosen.rounds,
         unit="tokens/s",
@@ -188,8 +193,9 @@ def main() -> None:
     same = said["osnowa"] == said["transformers"]
     print("both say the same" if same else "THEY SAY DIFFERENT THINGS")  # noqa: T201
     if chosen.quality:
-        rows["osnowa"].facts["held_out_loss"], rows["osnowa-int8"].facts["held_out_loss"] = quality(chosen.quality)
-    compare(rows, {(own, "transformers"): Goal(2, 6) for own in ("osnowa", "osnowa-int8")})
+        for contender, loss in quality(chosen.quality).items():
+            rows[contender].facts["held_out_loss"] = loss
+    compare(rows, {(own, "transformers"): Goal(2, 6) for own in OURS})
     tell("generation", list(rows.values()), save=not chosen.no_save)
 
 

@@ -12,7 +12,8 @@ from torch import nn
 import osnowa
 from osnowa.errors import SettingsError
 from osnowa.generate import GenerationConfig, generate
-from osnowa.generate.packed import PackedLinear, PackedPart, pack
+from osnowa.generate.packed import PackedLinear, pack
+from osnowa.generate.products import Part
 from osnowa.generate.weights import lay_out
 from osnowa.model import Layout, Transformer, initialise
 from osnowa.model.norm import RMSNorm
@@ -55,7 +56,7 @@ def test_a_packed_model_says_the_same_bit_by_bit_and_keeps_no_other_matrix(prese
     pack(other)
     left = [name for name, module in other.named_modules() if isinstance(module, nn.Linear)]
     assert all(name.endswith("router") for name in left)
-    assert any(isinstance(each, PackedPart) for each in other.modules())
+    assert any(isinstance(each, Part) for each in other.modules())
     tokens = torch.randint(5, model.config.vocab_size, (2, 12), generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         layout = Layout.plain(tokens)
@@ -105,5 +106,7 @@ def test_a_folder_is_asked_in_bfloat16_in_python_and_on_the_command_line(tmp_pat
 
 def test_a_machine_that_emulates_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs_model, "has_fast_bfloat16", lambda _device: False)
-    with pytest.raises(SettingsError, match="bfloat16: this processor does not compute in bfloat16; use float or int8"):
+    with pytest.raises(
+        SettingsError, match="bfloat16: this processor does not compute in bfloat16; use float, int8 or int4"
+    ):
         osnowa.load(tmp_path, weights="bfloat16")

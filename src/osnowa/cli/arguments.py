@@ -201,10 +201,10 @@ def _device(made: Parser) -> None:
 def _generation(made: Parser) -> None:
     made.add_argument(
         "--weights",
-        choices=("float", "bfloat16", "int8"),
+        choices=("float", "bfloat16", "int8", "int4"),
         default="float",
-        help="float: exactly the model; bfloat16: about half the memory, where the processor computes in it; int8: rounded to"
-        " eight bits, several times as fast on a processor",
+        help="float: exactly the model; bfloat16: about half the memory, where the processor computes in it; int8, int4:"
+        " rounded to eight or to four bits, several times as fast on a processor; four are coarser and smaller",
     )
     made.add_argument("--max-tokens", type=int, metavar="N", help="at most so many new tokens (100)")
     made.add_argument(

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from osnowa.generate.products import replace
+from osnowa.generate.products import in_rows, replace
 from osnowa.model import Transformer
 
 _MOST = 127
@@ -48,9 +48,7 @@ class Int8Linear(nn.Module):
         return Int8Linear(self.weight[first:stop], self.factor[first:stop], bias)
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
-        rows = x.reshape(-1, x.size(-1))
-        if rows.size(1) != self.weight.size(1):
-            rows = F.pad(rows, (0, self.weight.size(1) - rows.size(1)))
+        rows = in_rows(x, self.weight.size(1))
         if len(rows) <= MOST_ROWS:
             found = torch._weight_int8pack_mm(rows.to(torch.bfloat16), self.weight, self.factor).to(x.dtype)
         else:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from osnowa.generate.products import replace
+from osnowa.generate.products import Part, replace
 from osnowa.model import Transformer
 
 
@@ -31,21 +31,10 @@ class PackedLinear(nn.Module):
 
     def part(self, first: int, stop: int) -> nn.Module:
         """Some of the outputs, for who looks at them alone: computes all of them."""
-        return PackedPart(self, first, stop)
+        return Part(self, first, stop)
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
-
-
-class PackedPart(nn.Module):
-    """Outputs `first` to `stop` of a packed product."""
-
-    def __init__(self, whole: PackedLinear, first: int, stop: int) -> None:
-        super().__init__()
-        self.whole, self.first, self.stop = whole, first, stop
-
-    def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch part"]:
-        return self.whole(x)[..., self.first : self.stop]
 
 
 def pack(model: Transformer) -> None:

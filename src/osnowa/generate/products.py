@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from osnowa.model import Transformer
@@ -22,6 +24,23 @@ class Replacement(Protocol):
     def part(self, first: int, stop: int) -> nn.Module:
         """The outputs from `first` to `stop`; the memory is shared."""
         ...
+
+
+class Part(nn.Module):
+    """Outputs `first` to `stop` of a product that can only be asked whole."""
+
+    def __init__(self, whole: nn.Module, first: int, stop: int) -> None:
+        super().__init__()
+        self.whole, self.first, self.stop = whole, first, stop
+
+    def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch part"]:
+        return self.whole(x)[..., self.first : self.stop]
+
+
+def in_rows(x: Float[Tensor, "*batch inputs"], inputs: int) -> Float[Tensor, "rows filled"]:
+    """One row for each vector, filled up with zeros to `inputs` numbers."""
+    rows = x.reshape(-1, x.size(-1))
+    return rows if rows.size(1) == inputs else F.pad(rows, (0, inputs - rows.size(1)))
 
 
 def replace(model: Transformer, make: Callable[[Tensor, Tensor | None], Replacement]) -> None:

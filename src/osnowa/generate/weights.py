@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from osnowa.generate.int4 import to_int4
 from osnowa.generate.int8 import to_int8
 from osnowa.generate.packed import pack
 from osnowa.model import Transformer
@@ -14,7 +15,7 @@ from osnowa.model.block import Block
 from osnowa.model.feed_forward import GatedFeedForward
 from osnowa.model.joined import AskedLinear
 
-Weights = Literal["float", "bfloat16", "int8"]
+Weights = Literal["float", "bfloat16", "int8", "int4"]
 
 
 def make_ready(model: Transformer, weights: Weights = "float", device: str = "cpu") -> Transformer:
@@ -23,6 +24,8 @@ def make_ready(model: Transformer, weights: Weights = "float", device: str = "cp
     lay_out(model)
     if weights == "int8":
         to_int8(model)
+    elif weights == "int4":
+        to_int4(model)
     elif weights == "bfloat16" and device == "cpu":
         pack(model)
     return model

@@ -148,26 +148,29 @@ def find_model_folder(path: Path) -> Path:
 
 
 def check_weights(weights: str, device: str) -> None:
-    """Raises SettingsError: other weights than there are, bfloat16 where it is slow, or int8 on a GPU."""
+    """Raises SettingsError: other weights than there are, bfloat16 where it is slow, or whole numbers on a GPU."""
     kinds = get_args(Weights)
     if weights not in kinds:
         known = f"{', '.join(kinds[:-1])} or {kinds[-1]}"
         raise SettingsError(f"weights = {weights}", "no such weights", f"use {known}")
-    if weights == "int8" and device != "cpu":
-        raise SettingsError("weights = int8", f"are for the processor, not for {device}", "use --device cpu")
+    if weights in ("int8", "int4") and device != "cpu":
+        raise SettingsError(f"weights = {weights}", f"are for the processor, not for {device}", "use --device cpu")
     if weights == "bfloat16" and device == "cpu" and not has_fast_bfloat16(torch.device("cpu")):
-        raise SettingsError("weights = bfloat16", "this processor does not compute in bfloat16", "use float or int8")
+        raise SettingsError(
+            "weights = bfloat16", "this processor does not compute in bfloat16", "use float, int8 or int4"
+        )
 
 
 def load(path: str | Path, device: str = "cpu", weights: Weights = "float") -> Model:
     """A model from a run folder, its model/ folder, or a Hugging Face folder of a known architecture.
 
     `weights`: "float", in float32 exactly as stored; "bfloat16", two to three digits in half the memory (but for a
-    table of tokens that is the vocabulary's matrix, too: a processor keeps both), where the processor computes so; or
-    "int8", rounded to whole numbers of eight bits, which says single tokens several times as fast on a CPU.
+    table of tokens that is the vocabulary's matrix, too: a processor keeps both), where the processor computes so;
+    "int8" or "int4", rounded to whole numbers of eight bits or, coarser and for long prompts slower, of four, which says
+    single tokens several times as fast on a CPU.
 
     Raises:
-        SettingsError: other weights, bfloat16 on a processor that only emulates it, or int8 on a GPU.
+        SettingsError: other weights, bfloat16 on a processor that only emulates it, or whole numbers on a GPU.
         OsnowaError: missing, damaged, or of an architecture that osnowa does not know.
     """
     check_weights(weights, device)

@@ -57,17 +57,17 @@ def placeholder(config: ModelConfig, objective: ObjectiveConfig) -> Vocabulary:
 
 
 def count_parameters(config: ModelConfig) -> int:
-    """Parameters of a model, without making it: those of one layer, and as many times what a second one adds."""
-    layers = {name: getattr(config, name) for name in ("encoder_layers", "decoder_layers") if getattr(config, name)}
-    least = dict.fromkeys(layers, 1)
-    counted = _count(config.changed(**least))
-    return counted + sum(
-        (number - 1) * (_count(config.changed(**{**least, name: 2})) - counted) for name, number in layers.items()
+    """Parameters of a model, without making it: those of one with two layers in each stack, and the further layers.
+
+    All layers but a stack's first are as large as its second.
+    """
+    layers = {"encoder": config.encoder_layers, "decoder": config.decoder_layers}
+    model = outline(config.changed(**{f"{stack}_layers": min(number, 2) for stack, number in layers.items()}))
+    return model.parameter_count() + sum(
+        (number - 2) * sum(each.numel() for each in model.get_submodule(f"{stack}.blocks.1").parameters())
+        for stack, number in layers.items()
+        if number > 2
     )
-
-
-def _count(config: ModelConfig) -> int:
-    return outline(config).parameter_count()
 
 
 def flops_per_token(config: ModelConfig, objective: ObjectiveConfig, row_length: int) -> int:
