@@ -14,7 +14,7 @@ import time
 
 ALL = ("training", "generation", "data_path", "preparation", "start_up", "beside_the_step")
 QUICK = {
-    "generation": ("--rounds", "3", "--tokens", "64", "--quality", "20"),
+    "generation": ("--rounds", "3", "--tokens", "48", "--quality", "10"),
     "preparation": ("--rounds", "1"),
     "start_up": ("--rounds", "2"),
     "beside_the_step": ("--steps", "30"),
