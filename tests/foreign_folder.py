@@ -7,11 +7,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from osnowa.errors import DataError, OsnowaError
+from osnowa.exchange import Imported, read_folder
 from small_models import publish_model, random_model, shrink, small_tokenizer
+from small_seq2seq import shrink_pairs
+
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+    "rope_theta": 5e5,
+}
 
 
 class Foreign:
@@ -40,3 +53,30 @@ class Foreign:
         path = self.path / "config.json"
         values = {**json.loads(path.read_text()), **changes}
         path.write_text(json.dumps({key: value for key, value in values.items() if value is not ...}))
+
+
+class ForeignPairs(Foreign):
+    """The folder of an encoder-decoder."""
+
+    def __init__(self, path: Path, preset: str, **changes: object) -> None:
+        self.model = random_model(
+            shrink_pairs(preset, vocab_size=small_tokenizer().vocab_size, **changes), dtype=torch.float32
+        )
+        self.path = publish_model(path, self.model)
+        (path / "MANIFEST.json").unlink()
+
+
+def refusal(folder: Path, kind: type[OsnowaError] = DataError) -> str:
+    """The one line by which reading it ends."""
+    with pytest.raises(OsnowaError) as caught:
+        read_folder(folder)
+    assert type(caught.value) is kind
+    assert "\n" not in str(caught.value)
+    assert caught.value.instead
+    return str(caught.value)
+
+
+def same_as(read: Imported, foreign: Foreign) -> bool:
+    """Whether all weights were read as they are."""
+    weights, own = read.weights, dict(foreign.model.named_parameters())
+    return weights.keys() == own.keys() and all(torch.equal(weights[name], each) for name, each in own.items())

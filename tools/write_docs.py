@@ -77,13 +77,22 @@ def speed() -> str:
     """What the benchmarks measured last, on whichever machine that was."""
     found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
     compared = {name: each for name, each in found.items() if any(row.get("cells") for row in each["rows"])}
-    lines = ["| work | osnowa | beside | times | floor, aim | |", "| --- | --: | --- | --: | --- | --- |"]
+    lines = [
+        "| work | osnowa | beside | times | floor, aim | | held-out loss | peak MB |",
+        "| --- | --: | --- | --: | --- | --- | --: | --: |",
+    ]
     for each in compared.values():
+        rows = {(row["work"], row["name"]): row for row in each["rows"]}
         for row in each["rows"]:
             own = f"{row['name']}: {row['median']:,.0f} {row['unit']}" if row["cells"] else ""
             if "peak_share" in row:
                 own += f", {row['peak_share']:.0%} of the peak"
-            lines += [f"| {row['work']} | {own} | {_cell(cell)} |" for cell in row["cells"]]
+            for cell in row["cells"]:
+                both = row, rows.get((row["work"], cell["peer"]), {})
+                lines.append(
+                    f"| {row['work']} | {own} | {_cell(cell)} | {_both(both, 'held_out_loss', ',.3f')} |"
+                    f" {_both(both, 'peak_mb', ',.0f')} |"
+                )
     if not compared:
         lines = ["Nothing is measured yet."]
     if "start_up" in found:
@@ -106,6 +115,11 @@ def _cell(cell: dict[str, Any]) -> str:
     if cell["aim"] is not None and cell["ratio"] >= cell["aim"]:
         verdict = "aim reached"
     return f"{cell['peer']} | {cell['ratio']:.2f} ({cell['low']:.2f}–{cell['high']:.2f}) | {goal} | {verdict}"
+
+
+def _both(rows: tuple[dict[str, Any], dict[str, Any]], name: str, form: str) -> str:
+    """'ours, theirs', as far as there are any."""
+    return ", ".join(format(row[name], form) for row in rows if row.get(name))
 
 
 def _machine(machine: dict[str, Any]) -> str:

@@ -12,8 +12,8 @@ import transformers
 from torch import Tensor
 from transformers import BertConfig, ModernBertConfig
 
-from foreign_folder import Foreign
-from osnowa.errors import DamagedError, DataError, InputMissingError, OsnowaError
+from foreign_folder import Foreign, refusal, same_as
+from osnowa.errors import DamagedError, DataError, InputMissingError
 from osnowa.exchange import Imported, read_folder
 from osnowa.exchange.families import FAMILIES
 from osnowa.exchange.keys import Keys
@@ -45,15 +45,6 @@ def build(read: Imported) -> Transformer:
     assert missing == ["head.projection.weight"]
     assert not unexpected
     return model
-
-
-def refusal(folder: Path, kind: type[OsnowaError] = DataError) -> str:
-    with pytest.raises(OsnowaError) as caught:
-        read_folder(folder)
-    assert type(caught.value) is kind
-    assert "\n" not in str(caught.value)
-    assert caught.value.instead
-    return str(caught.value)
 
 
 def codes(read: Imported) -> list[str]:
@@ -113,10 +104,6 @@ def test_shards_are_read_as_one(bert: Foreign, tmp_path: Path) -> None:
 
 
 # --- spellings ----------------------------------------------------------------------------------------------------
-
-
-def same_as(read: Imported, foreign: Foreign) -> bool:
-    return all(torch.equal(read.weights[name], each) for name, each in foreign.model.named_parameters())
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])

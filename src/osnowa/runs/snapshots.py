@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from osnowa.data import TokenSplit
+from osnowa.explain.pictures import encode, pool
 from osnowa.generate import fill
 from osnowa.generate.fill import masked_ids
 from osnowa.model import Layout, Transformer
@@ -125,8 +125,4 @@ def read(model: Transformer, ids: Sequence[int], whole: bool) -> None:
 
 def picture(layers: Sequence[Tensor]) -> Tensor:
     """[layer, head, n, n] bytes: 255 times the root of each weight, the largest of a field where places are pooled."""
-    weights = torch.stack([each.float().cpu() for each in layers])
-    size = weights.size(-1)
-    if size > LARGEST_PICTURE:
-        weights = F.adaptive_max_pool2d(weights, LARGEST_PICTURE)
-    return (255 * weights.clamp(0, 1).sqrt()).round().to(torch.uint8)
+    return torch.from_numpy(np.stack([encode(pool(each.float().cpu().numpy(), LARGEST_PICTURE)) for each in layers]))
