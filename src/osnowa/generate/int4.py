@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from osnowa.generate.products import Part, in_rows, replace
+from osnowa.generate.products import ROWS_AT_ONCE, Part, in_rows, replace
 from osnowa.model import Transformer
 
 GROUP = 32  # so many neighbours in a row of the matrix share a step and a middle
@@ -45,10 +45,16 @@ class Int4Linear(nn.Module):
     def of(cls, weight: Float[Tensor, "outputs inputs"], bias: Float[Tensor, " outputs"] | None) -> Int4Linear:
         """The nearest of the sixteen numbers, of those grids that err least; rows and columns are filled up with zeros."""
         outputs, inputs = weight.shape
-        filled = F.pad(weight.float(), (0, -inputs % GROUP, 0, -outputs % _OUTPUTS))
-        whole, groups = nearest(filled.view(len(filled), -1, GROUP))
-        packed = torch._convert_weight_to_int4pack_for_cpu(whole.flatten(1).int(), 1)
-        return cls(packed, groups.transpose(0, 1).contiguous(), None if bias is None else bias.detach(), outputs)
+        wide, high = inputs + -inputs % GROUP, outputs + -outputs % _OUTPUTS
+        whole = torch.zeros(high, wide, dtype=torch.int32)
+        groups = torch.zeros(wide // GROUP, high, 2, dtype=torch.bfloat16)
+        for first in range(0, outputs, ROWS_AT_ONCE):
+            part = F.pad(weight[first : first + ROWS_AT_ONCE].float(), (0, wide - inputs))
+            numbers, both = nearest(part.view(len(part), -1, GROUP))
+            whole[first : first + len(part)] = numbers.flatten(1)
+            groups[:, first : first + len(part)] = both.transpose(0, 1)
+        packed = torch._convert_weight_to_int4pack_for_cpu(whole, 1)
+        return cls(packed, groups, None if bias is None else bias.detach(), outputs)
 
     def part(self, first: int, stop: int) -> nn.Module:
         """Some of the outputs, for who looks at them alone: computes all of them."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from osnowa.generate.products import in_rows, replace
+from osnowa.generate.products import ROWS_AT_ONCE, in_rows, replace
 from osnowa.model import Transformer
 
 _MOST = 127
@@ -37,10 +36,12 @@ class Int8Linear(nn.Module):
     @torch.no_grad()
     def of(cls, weight: Float[Tensor, "outputs inputs"], bias: Float[Tensor, " outputs"] | None) -> Int8Linear:
         """The nearest whole numbers."""
-        factor = (weight.float().abs().amax(1) / _MOST).clamp(min=torch.finfo(torch.float32).tiny)
-        whole = (weight.float() / factor[:, None]).round().to(torch.int8)
-        whole = F.pad(whole, (0, -whole.size(1) % _STRIDE))
-        return cls(whole.contiguous(), factor.to(torch.bfloat16), None if bias is None else bias.detach())
+        largest = torch.cat([part.float().abs().amax(1) for part in torch.split(weight, ROWS_AT_ONCE)])
+        factor = (largest / _MOST).clamp(min=torch.finfo(torch.float32).tiny)
+        whole = torch.zeros(len(weight), weight.size(1) + -weight.size(1) % _STRIDE, dtype=torch.int8)
+        for to, part, by in zip(*(torch.split(each, ROWS_AT_ONCE) for each in (whole, weight, factor)), strict=True):
+            to[:, : weight.size(1)] = (part.float() / by[:, None]).round()
+        return cls(whole, factor.to(torch.bfloat16), None if bias is None else bias.detach())
 
     def part(self, first: int, stop: int) -> Int8Linear:
         """Some of the outputs; the memory is shared."""

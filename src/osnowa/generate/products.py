@@ -26,6 +26,9 @@ class Replacement(Protocol):
         ...
 
 
+ROWS_AT_ONCE = 1024  # of a matrix that is rounded, so that little is made beside it
+
+
 class Part(nn.Module):
     """Outputs `first` to `stop` of a product that can only be asked whole."""
 
