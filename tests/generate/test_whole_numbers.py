@@ -97,6 +97,16 @@ def test_products_of_four_bits_are_those_of_the_numbers(rows: int, bias: torch.T
     assert made.weight.numel() == 64 * WIDTH // 2, "two weights a byte, outputs filled up to 64"
 
 
+@pytest.mark.parametrize("kind", [Int8Linear, Int4Linear])
+@pytest.mark.parametrize("odd", [torch.nan, torch.inf])
+def test_what_is_no_number_stays_none(kind: type[Int8Linear | Int4Linear], odd: float) -> None:
+    weight = random(48, WIDTH)
+    weight[3, 5] = odd
+    found = kind.of(weight, None)(random(2, WIDTH, seed=1))
+    assert not found[:, 3].isfinite().any()
+    assert found[:, 4].isfinite().all()
+
+
 def test_a_part_of_four_bits_is_cut_from_the_whole() -> None:
     whole, x = Int4Linear.of(random(48, WIDTH), random(48, seed=3)), random(2, 3, WIDTH, seed=1)
     assert torch.equal(whole.part(16, 32)(x), whole(x)[..., 16:32])

@@ -204,7 +204,7 @@ def _generation(made: Parser) -> None:
         choices=("float", "bfloat16", "int8", "int4"),
         default="float",
         help="float: exactly the model; bfloat16: about half the memory, where the processor computes in it; int8, int4:"
-        " rounded to eight or to four bits, several times as fast on a processor; four are coarser and smaller",
+        " rounded to eight or to four bits, faster on a processor the larger the model is; four are coarser and smaller",
     )
     made.add_argument("--max-tokens", type=int, metavar="N", help="at most so many new tokens (100)")
     made.add_argument(

@@ -73,12 +73,12 @@ def nearest(
 ) -> tuple[Int[Tensor, "outputs groups group"], Float[Tensor, "outputs groups both"]]:
     """Whole numbers from 0 to 15, and each group's step and middle in bfloat16, of the least squared error.
 
-    A group of equal numbers has step 0 and is its middle.
+    A group of equal numbers has step 0 and is its middle; one that is not finite has neither (NaN).
     """
     low, high = weight.amin(2, keepdim=True), weight.amax(2, keepdim=True)
     least = torch.full_like(low, torch.inf)
     whole = torch.zeros(weight.shape, dtype=torch.int8)
-    groups = torch.zeros(*low.shape[:2], 2, dtype=torch.bfloat16)
+    groups = torch.full((*low.shape[:2], 2), torch.nan, dtype=torch.bfloat16)
     for share in _SHARES:
         step = ((high - low) * (share / _MOST)).bfloat16()
         middle = ((high + low) / 2 + step.float() / 2).bfloat16()  # the sixteen numbers reach from -8 to 7 steps

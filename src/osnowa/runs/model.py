@@ -167,7 +167,7 @@ def load(path: str | Path, device: str = "cpu", weights: Weights = "float") -> M
     `weights`: "float", in float32 exactly as stored; "bfloat16", two to three digits in half the memory (but for a
     table of tokens that is the vocabulary's matrix, too: a processor keeps both), where the processor computes so;
     "int8" or "int4", rounded to whole numbers of eight bits or, coarser and for long prompts slower, of four, which says
-    single tokens several times as fast on a CPU.
+    single tokens faster on a CPU (27 million parameters 1.4 and 1.4 times, 131 million 1.6 and 1.9).
 
     Raises:
         SettingsError: other weights, bfloat16 on a processor that only emulates it, or whole numbers on a GPU.
