@@ -134,8 +134,7 @@ def quality(steps: int) -> dict[str, float]:
         for contender, weights in OURS.items():
             model = Transformer(trainer.model.config).eval()
             model.load_state_dict(trainer.weights(), strict=False)
-            if weights != "float":
-                make_ready(model, weights)
+            make_ready(model, weights)
             found[contender] = workshop.held_out.evaluate(model, trainer.device).token_loss
         return found
 

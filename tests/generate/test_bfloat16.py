@@ -12,8 +12,8 @@ from torch import nn
 import osnowa
 from osnowa.errors import SettingsError
 from osnowa.generate import GenerationConfig, generate
-from osnowa.generate.packed import PackedLinear, pack
-from osnowa.generate.products import Part
+from osnowa.generate.packed import PackedLinear
+from osnowa.generate.products import Part, replace
 from osnowa.generate.weights import lay_out
 from osnowa.model import Layout, Transformer, initialise
 from osnowa.model.norm import RMSNorm
@@ -53,7 +53,7 @@ def test_a_packed_model_says_the_same_bit_by_bit_and_keeps_no_other_matrix(prese
     other = Transformer(model.config).to(torch.bfloat16).eval()
     other.load_state_dict(model.state_dict())
     lay_out(other)
-    pack(other)
+    replace(other, PackedLinear.of)
     left = [name for name, module in other.named_modules() if isinstance(module, nn.Linear)]
     assert all(name.endswith("router") for name in left)
     assert any(isinstance(each, Part) for each in other.modules())
@@ -70,7 +70,7 @@ def test_the_same_layers_alone_and_joined_give_the_same() -> None:
     other = Transformer(model.config).to(torch.bfloat16).eval()
     other.load_state_dict(model.state_dict())
     lay_out(other)
-    pack(other)
+    replace(other, PackedLinear.of)
     config = GenerationConfig(temperature=0, max_tokens=8)
     before = generate(other, tokenizer, ["Kot"], config)
     seen: list[int] = []

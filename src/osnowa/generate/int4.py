@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from osnowa.generate.products import ROWS_AT_ONCE, Part, in_rows, replace
-from osnowa.model import Transformer
+from osnowa.generate.products import ROWS_AT_ONCE, Part, in_rows
 
 GROUP = 32  # so many neighbours in a row of the matrix share a step and a middle
 _MOST = 15
@@ -23,8 +22,8 @@ class Int4Linear(nn.Module):
     """y = x W^T + b where 32 neighbours in a row of W are (whole number from 0 to 15, less 8) times a step, plus a middle.
 
     Products are summed in float32; inputs, steps, middles and results are rounded to bfloat16. With both of a group's
-    numbers a weight takes five bits. A single row takes as long as with eight bits (16,384 x 512 on two AVX2 cores: 0.7
-    ms, 0.5 with eight bits, 1.6 to 3.1 in float32), many rows twice as long as in float32. `weight` is packed as the
+    numbers a weight takes five bits. A single row takes about as long as with eight bits (16,384 x 512 on two AVX2 cores:
+    0.7 ms, 0.5 with eight bits, 1.6 to 3.1 in float32), many rows twice as long as in float32 and more. `weight` is packed as the
     library's product reads it and of no use to anything else.
 
     Source: round to nearest with a clipped range, as in Nagel et al. 2021, section 2 and 3.1 (MSE).
@@ -90,8 +89,3 @@ def nearest(
         whole = torch.where(better, tried.to(torch.int8), whole)
         groups = torch.where(better, torch.cat([step, middle], 2), groups)
     return whole, groups
-
-
-def to_int4(model: Transformer) -> None:
-    """Round every matrix that `replace` names; for a model that is only asked, on a CPU, after `lay_out`."""
-    replace(model, Int4Linear.of)

@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from osnowa.generate.products import ROWS_AT_ONCE, in_rows, replace
-from osnowa.model import Transformer
+from osnowa.generate.products import ROWS_AT_ONCE, in_rows
 
 _MOST = 127
 # Rows at once up to which the library's product of whole numbers is the faster one; more are multiplied in float32.
@@ -36,11 +35,14 @@ class Int8Linear(nn.Module):
     @torch.no_grad()
     def of(cls, weight: Float[Tensor, "outputs inputs"], bias: Float[Tensor, " outputs"] | None) -> Int8Linear:
         """The nearest whole numbers."""
-        largest = torch.cat([part.float().abs().amax(1) for part in torch.split(weight, ROWS_AT_ONCE)])
-        factor = (largest / _MOST).clamp(min=torch.finfo(torch.float32).tiny)
-        whole = torch.zeros(len(weight), weight.size(1) + -weight.size(1) % _STRIDE, dtype=torch.int8)
-        for to, part, by in zip(*(torch.split(each, ROWS_AT_ONCE) for each in (whole, weight, factor)), strict=True):
-            to[:, : weight.size(1)] = (part.float() / by[:, None]).round()
+        outputs, inputs = weight.shape
+        whole = torch.zeros(outputs, inputs + -inputs % _STRIDE, dtype=torch.int8)
+        factor = torch.empty(outputs)
+        for first in range(0, outputs, ROWS_AT_ONCE):
+            rows = slice(first, first + ROWS_AT_ONCE)
+            part = weight[rows].float()
+            factor[rows] = (part.abs().amax(1) / _MOST).clamp(min=torch.finfo(torch.float32).tiny)
+            whole[rows, :inputs] = (part / factor[rows, None]).round()
         return cls(whole, factor.to(torch.bfloat16), None if bias is None else bias.detach())
 
     def part(self, first: int, stop: int) -> Int8Linear:
@@ -56,8 +58,3 @@ class Int8Linear(nn.Module):
             found = rows @ (self.weight.to(x.dtype) * self.factor.to(x.dtype)[:, None]).t()
         found = found if self.bias is None else found + self.bias
         return found.view(*x.shape[:-1], -1)
-
-
-def to_int8(model: Transformer) -> None:
-    """Round every matrix that `replace` names; for a model that is only asked, on a CPU, after `lay_out`."""
-    replace(model, Int8Linear.of)

@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from osnowa.generate.products import Part, replace
-from osnowa.model import Transformer
+from osnowa.generate.products import Part
 
 
 class PackedLinear(nn.Module):
@@ -35,8 +34,3 @@ class PackedLinear(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
-
-
-def pack(model: Transformer) -> None:
-    """Pack every matrix that `replace` names; for a bfloat16 model that is only asked, on a CPU, after `lay_out`."""
-    replace(model, PackedLinear.of)

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from osnowa.generate.int4 import to_int4
-from osnowa.generate.int8 import to_int8
-from osnowa.generate.packed import pack
+from osnowa.generate.int4 import Int4Linear
+from osnowa.generate.int8 import Int8Linear
+from osnowa.generate.packed import PackedLinear
+from osnowa.generate.products import Replacement, replace
 from osnowa.model import Transformer
 from osnowa.model.block import Block
 from osnowa.model.feed_forward import GatedFeedForward
 from osnowa.model.joined import AskedLinear
 
 Weights = Literal["float", "bfloat16", "int8", "int4"]
+# What stands in for the matrices on a processor.
+PRODUCTS: dict[Weights, Callable[[Tensor, Tensor | None], Replacement]] = {
+    "bfloat16": PackedLinear.of,
+    "int8": Int8Linear.of,
+    "int4": Int4Linear.of,
+}
 
 
 def make_ready(model: Transformer, weights: Weights = "float", device: str = "cpu") -> Transformer:
     """The same model, on `device`, with matrices as `weights` says, for who only asks it."""
+    assert device == "cpu" or weights in ("float", "bfloat16"), f"{weights} on {device}"
     model.to(device, torch.bfloat16 if weights == "bfloat16" else torch.float32).eval()
     lay_out(model)
-    if weights == "int8":
-        to_int8(model)
-    elif weights == "int4":
-        to_int4(model)
-    elif weights == "bfloat16" and device == "cpu":
-        pack(model)
+    if device == "cpu" and weights in PRODUCTS:
+        replace(model, PRODUCTS[weights])
     return model
 
 
