@@ -196,8 +196,8 @@ def machine() -> dict[str, Any]:
     """What was measured on, and with what."""
     import torch
 
-    from osnowa.runs.machine import processor_name
     from osnowa.train.precision import choose_precision
+    from osnowa.train.processor import processor_name
 
     versions = {}
     for library in LIBRARIES:

@@ -14,6 +14,7 @@ from osnowa.errors import SettingsError
 from osnowa.runs.recipe import Recipe
 from osnowa.train.compiled import choose_compiled
 from osnowa.train.precision import choose_precision, tune_allocator, tune_matmul
+from osnowa.train.processor import processor_name
 
 _TOKENS_AT_ONCE = {"cpu": 8192, "cuda": 65_536}  # of a micro-batch, when the recipe does not say
 
@@ -81,13 +82,3 @@ def usual_threads() -> int:
     """What the environment asks for (OMP_NUM_THREADS), else one a core that this process may use."""
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(asked) if asked.isdecimal() and int(asked) else len(os.sched_getaffinity(0))
-
-
-def processor_name() -> str:
-    """The processor as the system names it."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as handle:
-            names = [line.partition(":")[2].strip() for line in handle if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
