@@ -40,7 +40,7 @@ class _WeightedSum(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, earlier: bool) -> Tensor:
         heads, queries = q.shape[:2], q.size(2)
         q, k, v = (each.flatten(0, 1).contiguous() for each in (q, k, v))
-        context, weights = torch.empty_like(q), []
+        contexts, weights = [], []
         size = even_part(queries, QUERIES_AT_ONCE) if earlier else queries
         for first in range(0, queries, size):
             stop = min(first + size, queries)
@@ -48,27 +48,40 @@ class _WeightedSum(torch.autograd.Function):
             scores = torch.bmm(q[:, first:stop], k[:, :seen].transpose(1, 2)).view(*heads, stop - first, seen)
             torch.add(mask[:, :, first:stop, :seen], scores, alpha=scale, out=scores)
             weights.append(scores.softmax(-1).flatten(0, 1))
-            torch.bmm(weights[-1], v[:, :seen], out=context[:, first:stop])
+            contexts.append(torch.bmm(weights[-1], v[:, :seen]))
         ctx.save_for_backward(q, k, v, *weights)
         ctx.heads, ctx.scale = heads, scale
-        return context.view(*heads, *context.shape[1:])
+        return _whole(contexts).view(*heads, *q.shape[1:])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, *weights = ctx.saved_tensors
         towards = gradients[0].flatten(0, 1)
-        towards_q, towards_k, towards_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
-        first = 0
-        for weight in weights:
-            stop, seen = first + weight.size(1), weight.size(2)
+        towards_q: list[Tensor] = []
+        towards_k, towards_v = torch.Tensor(), torch.Tensor()
+        stop = q.size(1)
+        for weight in reversed(
+            weights
+        ):  # the last queries have seen all keys, so what they give is the sum's beginning
+            first, seen = stop - weight.size(1), weight.size(2)
             change = torch.bmm(towards[:, first:stop], v[:, :seen].transpose(1, 2))
             change = torch._softmax_backward_data(change, weight, -1, weight.dtype)
             if ctx.scale != 1.0:
                 change *= ctx.scale
-            torch.bmm(change, k[:, :seen], out=towards_q[:, first:stop])
-            towards_k[:, :seen] += torch.bmm(change.transpose(1, 2), q[:, first:stop])
-            towards_v[:, :seen] += torch.bmm(weight.transpose(1, 2), towards[:, first:stop])
-            first = stop
-        found = (each.view(*ctx.heads, *each.shape[1:]) for each in (towards_q, towards_k, towards_v))
+            towards_q.append(torch.bmm(change, k[:, :seen]))
+            to_keys = torch.bmm(change.transpose(1, 2), q[:, first:stop])
+            to_values = torch.bmm(weight.transpose(1, 2), towards[:, first:stop])
+            if stop == q.size(1):
+                towards_k, towards_v = to_keys, to_values
+            else:
+                towards_k[:, :seen] += to_keys
+                towards_v[:, :seen] += to_values
+            stop = first
+        found = (each.view(*ctx.heads, *each.shape[1:]) for each in (_whole(towards_q[::-1]), towards_k, towards_v))
         return (*found, None, None, None)
+
+
+def _whole(parts: list[Tensor]) -> Float[Tensor, "rows queries d_head"]:
+    """The parts of the queries one behind the other. (A product writes into a part of a tensor by single rows: slowly.)"""
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
