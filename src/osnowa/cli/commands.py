@@ -6,11 +6,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from osnowa.cli import show, show_samples
 from osnowa.cli.arguments import steps_of
-from osnowa.errors import UsageError
+from osnowa.errors import SettingsError, UsageError
+
+if TYPE_CHECKING:
+    from osnowa.runs.model import Model
 
 
 def inputs(arguments: argparse.Namespace) -> list[str]:
@@ -43,6 +46,20 @@ def recipe(arguments: argparse.Namespace, overrides: list[str], **more: Any) -> 
         overrides=overrides,
         **more,
     )
+
+
+def asked_model(arguments: argparse.Namespace) -> Model:
+    """The model of a verb that only asks one, where --device says, in a process of as many threads as a training's."""
+    import torch
+
+    from osnowa.runs import limits
+    from osnowa.runs.model import load
+
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("--device cuda", "this machine has no usable CUDA GPU", "use --device cpu")
+    torch.set_num_threads(limits.threads())
+    device = "cuda" if arguments.device == "cuda" else "cpu"
+    return load(arguments.model, device, getattr(arguments, "weights", "float"))
 
 
 def put(value: object) -> int:
@@ -126,20 +143,16 @@ def presets(arguments: argparse.Namespace, overrides: list[str]) -> int:
 
 
 def fill(arguments: argparse.Namespace, overrides: list[str]) -> int:
-    from osnowa.runs.model import load
-
     if arguments.top_k < 1:
         raise UsageError("--top-k", f"{arguments.top_k} is no count", "use 1 or more")
-    result = load(arguments.model, show.device(arguments)).fill(arguments.text, arguments.top_k)
+    result = asked_model(arguments).fill(arguments.text, arguments.top_k)
     if arguments.json:
         return put({"masks": [[vars(guess) for guess in guesses] for guesses in result.masks]})
     return show.filled(arguments.text, result)
 
 
 def next_sentence(arguments: argparse.Namespace, overrides: list[str]) -> int:
-    from osnowa.runs.model import load
-
-    result = load(arguments.model, show.device(arguments)).next_sentence(arguments.first, arguments.second)
+    result = asked_model(arguments).next_sentence(arguments.first, arguments.second)
     return put(vars(result)) if arguments.json else show.followed(result)
 
 

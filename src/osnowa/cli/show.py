@@ -46,17 +46,6 @@ def phases(arguments: argparse.Namespace) -> Iterator[Callable[[Any], None]]:
         yield bar
 
 
-def device(arguments: argparse.Namespace) -> str:
-    """--device of a verb that only asks a model."""
-    import torch
-
-    from osnowa.errors import SettingsError
-
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("--device cuda", "this machine has no usable CUDA GPU", "use --device cpu")
-    return "cuda" if arguments.device == "cuda" else "cpu"
-
-
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 

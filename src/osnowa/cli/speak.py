@@ -6,8 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from osnowa.cli import show
-from osnowa.cli.commands import put
+from osnowa.cli.commands import asked_model, put
 from osnowa.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,11 +43,10 @@ def write(pieces: Generator[str, None, Any]) -> None:
 def generate(arguments: argparse.Namespace, overrides: list[str]) -> int:
     """What follows a prompt, or what a source becomes."""
     from osnowa.generate import GenerationConfig
-    from osnowa.runs.model import load
 
     settings = settings_of(arguments)
     GenerationConfig.read("generate", settings)  # before a large model is read
-    model = load(arguments.model, show.device(arguments), arguments.weights)
+    model = asked_model(arguments)
     if arguments.json:
         return put(vars(model.generate(arguments.text, **settings)))
     write(model.stream(arguments.text, **settings))
@@ -59,11 +57,10 @@ def chat(arguments: argparse.Namespace, overrides: list[str]) -> int:
     """Questions from standard input, a line each; an empty line or the end of input ends it."""
     from osnowa.generate import GenerationConfig
     from osnowa.runs.conversation import Conversation
-    from osnowa.runs.model import load
 
     settings = settings_of(arguments)
     GenerationConfig.read("generate", settings)
-    held = Conversation(load(arguments.model, show.device(arguments), arguments.weights), **settings)
+    held = Conversation(asked_model(arguments), **settings)
     said = False
     while text := _ask():
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from osnowa.errors import SettingsError
+from osnowa.runs import limits
 from osnowa.runs.recipe import Recipe
 from osnowa.train.compiled import choose_compiled
 from osnowa.train.precision import choose_precision, tune_allocator, tune_matmul
@@ -70,15 +71,9 @@ def choose_machine(recipe: Recipe) -> Machine:
         raise SettingsError("run.device = cuda", "this machine has no usable CUDA GPU", "use --device cpu")
     device = torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
     dtype = choose_precision(recipe.training.precision, device)
-    threads = recipe.training.threads or usual_threads()
+    threads = recipe.training.threads or limits.threads()
     micro = recipe.training.micro_rows or max(1, _TOKENS_AT_ONCE[device.type] // recipe.data.row_length)
     if not recipe.training.micro_rows:  # parts of the batch that are as long as each other
         micro = math.ceil(recipe.training.batch_rows / math.ceil(recipe.training.batch_rows / micro))
     compiled = choose_compiled(recipe.training.compiled, device, experts=recipe.model.num_experts > 0)
     return Machine(device, dtype, threads, min(micro, recipe.training.batch_rows), compiled)
-
-
-def usual_threads() -> int:
-    """What the environment asks for (OMP_NUM_THREADS), else one a core that this process may use."""
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return int(asked) if asked.isdecimal() and int(asked) else len(os.sched_getaffinity(0))

@@ -18,6 +18,7 @@ from osnowa.model.attention import LONGEST_STEPWISE, Attention
 from osnowa.model.cross_entropy import BLOCK_NUMBERS, SLICE_NUMBERS_CPU
 from osnowa.model.outline import outline
 from osnowa.objective import Batch, ObjectiveConfig, Source, build_objective
+from osnowa.runs import limits
 from osnowa.runs.machine import Machine
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.work import RowShape, placeholder, row_shape
@@ -111,13 +112,14 @@ def resident() -> int:
 
 
 def available() -> int | None:
-    """Bytes that the machine could give to this process on top of what it holds; None where the system does not say."""
+    """Bytes that this process could have, with those it holds; None where the system does not say."""
     try:
         with open("/proc/meminfo", encoding="ascii") as handle:
             free = next(int(line.split()[1]) for line in handle if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
         return None
-    return free * 1024 + resident()
+    limited = limits.memory()
+    return (free * 1024 if limited is None else min(free * 1024, limited)) + resident()
 
 
 def memory_in_words(memory: Mapping[str, int]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from osnowa.corpus import Corpus, Progress, collect, fingerprint_collected
 from osnowa.data import TokenStore
 from osnowa.data.build import build_store
 from osnowa.errors import CannotCreateError, DataError, SettingsError
+from osnowa.runs import limits
 from osnowa.runs.given_text import (
     can_be_read_again,
     data_difference,
@@ -63,7 +63,7 @@ def prepare(
         OsnowaError: `out` is as it was.
     """
     check_pairs(recipe)
-    workers = num_workers or len(os.sched_getaffinity(0))
+    workers = num_workers or limits.processors()
     files.make_folder(workspace)  # what a killed call left there is taken up again
     corpus = collect(inputs, recipe.corpus, workspace / "corpus", num_workers=workers, progress=progress)
     learned = tokenizer or learn_tokenizer(corpus, recipe, progress)
