@@ -99,7 +99,7 @@ def train_peer(work: Work, contender: str, data: Path, seat: Seat) -> None:
             remove_unused_columns=False,
             use_cpu=work.device == "cpu",
             disable_tqdm=True,
-            bf16=contender != "trainer" and work.bfloat16,
+            bf16=work.bfloat16_asked if contender == "trainer-bf16" else contender != "trainer" and work.bfloat16,
             torch_compile=compiled,
             dataloader_num_workers=2 if compiled and work.device == "cuda" else 0,
         )

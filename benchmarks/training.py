@@ -12,7 +12,7 @@ precision, measured in the same process when all others wait. Each work takes ab
 slower it is, the fewer steps has a round.
 
 A peer's process is as its library leaves it. "trainer" is the Trainer in its defaults, "trainer-bf16" the same with
---bf16, "trainer-tuned" has bfloat16 where the processor has it, no dropout, eager attention, and memory that stays in
+--bf16 (not where a step of it would take minutes), "trainer-tuned" has bfloat16 where the processor multiplies it, no dropout, eager attention, and memory that stays in
 the process as osnowa's does. What osnowa sets beyond that (float32 products by oneDNN) is part of what is compared.
 
 --nanogpt and --nanot5 name local checkouts, which then are peers of clm-4x256 and t5-v1.1-4+4x256.
@@ -123,8 +123,7 @@ def run(name: str, folder: Path, rounds: int, seconds: float, extra: Sequence[st
     work, data = WORKS[name], folder / name
     prepare_into(["sample:python-docs"], data, work.recipe("osnowa"))
     command = (sys.executable, "-m", "benchmarks.training", "--contender", name, str(data))
-    # Where bfloat16 is emulated, a step of the peer in it would take minutes, and its best is float32.
-    peers = [each for each in work.peers if work.bfloat16 or each != "trainer-bf16" or not work.goals]
+    peers = [each for each in work.peers if work.bfloat16_asked or each != "trainer-bf16" or not work.goals]
     names = (*work.ours, *peers, *extra)
     rows = measure(
         command, name, names, amount=1, rounds=rounds, unit="tokens/s", budget=seconds, idle=WARM, learned=True

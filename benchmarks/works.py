@@ -43,6 +43,11 @@ class Work:
         """Whether both sides compute in it where they may."""
         return has_fast_bfloat16(torch.device(self.device))
 
+    @property
+    def bfloat16_asked(self) -> bool:
+        """Whether the peer's --bf16 is measured: where AVX-512 stands in for it, too; elsewhere a step takes minutes."""
+        return self.bfloat16 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
     def recipe(self, contender: str) -> Recipe:
         """Ours: no dropout but where the name says so, the Trainer's optimizer."""
         precision = "fp32" if contender.endswith("fp32") else "auto"
