@@ -95,6 +95,11 @@ def speed() -> str:
                 )
     if not compared:
         lines = ["Nothing is measured yet."]
+    if any(each["machine"]["precision"] == "float32" and _peers(each) & {"trainer-bf16"} for each in compared.values()):
+        lines += [
+            "",
+            "This processor only emulates bfloat16: the Trainer's `--bf16` is slower on it than its defaults.",
+        ]
     if "start_up" in found:
         seconds = {row["name"]: row["seconds"] for row in found["start_up"]["rows"]}
         lines += ["", "From cold: " + ", ".join(f"`{name}` {each:.2f} s" for name, each in seconds.items()) + "."]
@@ -107,6 +112,10 @@ def speed() -> str:
         ]
     machines = {_machine(each["machine"]) for each in found.values()}
     return "\n".join([*lines, "", *(f"Measured on {each}." for each in sorted(machines))]).rstrip()
+
+
+def _peers(found: dict[str, Any]) -> set[str]:
+    return {cell["peer"] for row in found["rows"] for cell in row["cells"]}
 
 
 def _cell(cell: dict[str, Any]) -> str:

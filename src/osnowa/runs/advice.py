@@ -91,6 +91,12 @@ def _of_training(recipe: Recipe, figures: dict[str, Any]) -> Iterator[Advice]:
             "the model is large for so few tokens",
             f"{figures['parameters']:,} parameters, {figures['run_tokens']:,.0f} tokens",
         )
+    if figures["emulated"]:
+        yield Advice(
+            "emulated",
+            "this processor has no bfloat16 of its own, so the training takes several times as long in it",
+            "leave --training.precision out, or use fp32",
+        )
     free = available()
     if free is not None and figures["memory"]["program"] and figures["memory"]["total"] > free:
         yield Advice(

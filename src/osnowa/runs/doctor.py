@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from osnowa import files
 from osnowa.corpus import Progress
@@ -24,6 +25,7 @@ from osnowa.runs.rows import objective_of, sequence_of
 from osnowa.runs.speed import useful_operations
 from osnowa.runs.suggestion import in_words, suggest
 from osnowa.runs.work import count_parameters, flops_per_token
+from osnowa.train.precision import has_fast_bfloat16
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def measure(
         "samples": account.is_next + account.not_next + account.not_asked,
         "parameters": parameters,
         "tokens_per_second": speed,
+        "emulated": machine.dtype == torch.bfloat16 and not has_fast_bfloat16(machine.device),
         "seconds_per_epoch": shown / speed,
         "memory": estimate(
             recipe.changed({"model": {"vocab_size": tokenizer.vocab_size}}), machine, store.train
