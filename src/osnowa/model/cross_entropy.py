@@ -13,9 +13,10 @@ from torch.autograd.function import once_differentiable
 from osnowa.model.parts import even_part
 
 IGNORED = -100  # the label of a place that only fills a batch up to a fixed size
-# Numbers of logits at once: a gigabyte of bfloat16. On a CPU a softmax over a few megabytes at a time stays in the cache.
+# Numbers of logits at once: a gigabyte of bfloat16. On a CPU each thread passes over a megabyte several times, which
+# stays in its core's cache.
 BLOCK_NUMBERS = 1 << 29
-SLICE_NUMBERS_CPU = 1 << 19
+SLICE_NUMBERS = 1 << 18  # for each thread of a CPU
 # Products onto the vocabulary run over a multiple of so many tokens. 4,096 x 256 x 13,139 in float32 on one AVX2 core:
 # 499, 320, 335 ms forward and back; with 13,152 tokens 311, 323, 320. In bfloat16 it is 10 to 25 %; a GPU was not
 # asked, and stays as it is.
@@ -57,7 +58,10 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         vocab = len(weight)
         weight, bias = _rounded_up(weight), None if bias is None else _rounded_up(bias)
         block = even_part(len(hidden), max(1, BLOCK_NUMBERS // vocab))
-        piece = max(1, SLICE_NUMBERS_CPU // vocab) if hidden.device.type == "cpu" else block
+        piece = block
+        if hidden.device.type == "cpu":
+            threads = 1 if torch.compiler.is_compiling() else torch.get_num_threads()  # no compiler sees them
+            piece = max(1, SLICE_NUMBERS * threads // vocab)
         total = hidden.new_zeros((), dtype=wide)
         towards_hidden, towards_weight, towards_bias = torch.empty_like(hidden), None, None
         for begin in range(0, len(hidden), block):
