@@ -196,6 +196,7 @@ def machine() -> dict[str, Any]:
     """What was measured on, and with what."""
     import torch
 
+    from osnowa.runs import limits
     from osnowa.train.precision import choose_precision
     from osnowa.train.processor import processor_name
 
@@ -208,7 +209,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": processor_name(),
         **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": limits.cores(),
         "precision": str(choose_precision("auto", torch.device("cpu"))).removeprefix("torch."),
         "python": platform.python_version(),
         **versions,

@@ -11,7 +11,6 @@ the language are stated apart.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from osnowa.corpus.cleaning import clean
 from osnowa.corpus.language import identify
 from osnowa.corpus.quality import RULES, Facts
 from osnowa.corpus.shingles import Shingles, shingles, signatures
+from osnowa.runs import limits
 
 DOCUMENT = 4000  # characters
 LEAST = 8_000_000  # characters for each process
@@ -107,7 +107,7 @@ def main() -> None:
     words.add_argument("--no-save", action="store_true", help="leave benchmarks/results as it is")
     chosen = words.parse_args()
     texts = [path.read_text(encoding="utf-8") for path in chosen.text] or sample()
-    rows = measure(cut(texts, LEAST), chosen.rounds, len(os.sched_getaffinity(0)))
+    rows = measure(cut(texts, LEAST), chosen.rounds, limits.processors())
     tell("preparation", rows, save=not chosen.no_save)
 
 

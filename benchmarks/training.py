@@ -12,8 +12,9 @@ precision, measured in the same process when all others wait. Each work takes ab
 slower it is, the fewer steps has a round.
 
 A peer's process is as its library leaves it. "trainer" is the Trainer in its defaults, "trainer-bf16" the same with
---bf16 (not where a step of it would take minutes), "trainer-tuned" has bfloat16 where the processor multiplies it, no dropout, eager attention, and memory that stays in
-the process as osnowa's does. What osnowa sets beyond that (float32 products by oneDNN) is part of what is compared.
+--bf16 (not where a step of it would take minutes), "trainer-tuned" has bfloat16 where the processor multiplies it, no
+dropout, eager attention, and memory that stays in the process as osnowa's does. What osnowa sets beyond that (float32
+products by oneDNN on AMD) is part of what is compared.
 
 --nanogpt and --nanot5 name local checkouts, which then are peers of clm-4x256 and t5-v1.1-4+4x256.
 """

@@ -59,11 +59,9 @@ class _WeightedSum(torch.autograd.Function):
         q, k, v, *weights = ctx.saved_tensors
         towards = gradients[0].flatten(0, 1)
         towards_q: list[Tensor] = []
-        towards_k, towards_v = torch.Tensor(), torch.Tensor()
+        sums: list[Tensor] = []  # towards keys and values; the last queries have seen all of them, so these begin it
         stop = q.size(1)
-        for weight in reversed(
-            weights
-        ):  # the last queries have seen all keys, so what they give is the sum's beginning
+        for weight in reversed(weights):
             first, seen = stop - weight.size(1), weight.size(2)
             change = torch.bmm(towards[:, first:stop], v[:, :seen].transpose(1, 2))
             change = torch._softmax_backward_data(change, weight, -1, weight.dtype)
@@ -72,13 +70,13 @@ class _WeightedSum(torch.autograd.Function):
             towards_q.append(torch.bmm(change, k[:, :seen]))
             to_keys = torch.bmm(change.transpose(1, 2), q[:, first:stop])
             to_values = torch.bmm(weight.transpose(1, 2), towards[:, first:stop])
-            if stop == q.size(1):
-                towards_k, towards_v = to_keys, to_values
+            if sums:
+                sums[0][:, :seen] += to_keys
+                sums[1][:, :seen] += to_values
             else:
-                towards_k[:, :seen] += to_keys
-                towards_v[:, :seen] += to_values
+                sums = [to_keys, to_values]
             stop = first
-        found = (each.view(*ctx.heads, *each.shape[1:]) for each in (_whole(towards_q[::-1]), towards_k, towards_v))
+        found = (each.view(*ctx.heads, *each.shape[1:]) for each in (_whole(towards_q[::-1]), *sums))
         return (*found, None, None, None)
 
 

@@ -53,7 +53,7 @@ class TrainingConfig(Settings):
     precision: PrecisionName = Field(default="auto", description="bf16 where the machine has it, else fp32")
     threads: int | None = Field(
         default=None,
-        description="processor threads; none: OMP_NUM_THREADS where it is set, else one a core of those that the process may use",
+        description="processor threads; none: OMP_NUM_THREADS where it is set, else one a core that the process may use",
         ge=1,
         le=1024,
     )
