@@ -16,9 +16,10 @@ from osnowa.model.cross_entropy import IGNORED
 from osnowa.objective import Batch, ObjectiveConfig
 from osnowa.runs.recipe import Recipe
 from osnowa.train import compiled
-from osnowa.train.compiled import choose_compiled, fill
+from osnowa.train.compiled import choose_compiled
 from osnowa.train.drawing import Drawn, DrawnAhead
 from osnowa.train.loop import Trainer
+from osnowa.train.sizes import fill
 from small_training import make_trainer
 from unchecked import unchecked
 

@@ -113,7 +113,10 @@ def _to_gradient(
     if filled:
         real = (labels != IGNORED)[:, None]
         loss = loss * real
-        logits.mul_(real)
+        if logits.device.type == "cpu" and not torch.compiler.is_compiling():
+            logits[labels == IGNORED] = 0.0  # no pass over all of them
+        else:
+            logits.mul_(real)
     return loss.sum()
 
 

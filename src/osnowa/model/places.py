@@ -38,15 +38,13 @@ class Places:
         """Those of `rows` rows. On a GPU, and while a step is compiled, the queries of all places are made."""
         if flat.device.type != "cpu" or torch.compiler.is_compiling():
             return cls(flat, None)
-        row = flat // length
+        once, slot = flat.unique(return_inverse=True)  # a place that is asked twice is one query
+        row = once // length
         counts = row.bincount(minlength=rows)
         most = int(counts.max()) if len(flat) else 0
         if not 0 < 2 * most <= length:
             return cls(flat, None)
-        order = row.argsort(stable=True)
-        number = torch.empty_like(flat)  # of each place among those of its row
-        number[order] = torch.arange(len(flat)) - (counts.cumsum(0) - counts)[row[order]]
-        slots = row * most + number
+        slots = row * most + torch.arange(len(once)) - (counts.cumsum(0) - counts)[row]
         columns = flat.new_zeros(rows * most)
-        columns[slots] = flat - row * length
-        return cls(flat, Queries(columns.view(rows, most), slots))
+        columns[slots] = once - row * length
+        return cls(flat, Queries(columns.view(rows, most), slots[slot]))

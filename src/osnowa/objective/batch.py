@@ -99,9 +99,8 @@ class Batch:
     def fill(self, rows: int, asked: int, pairs: int) -> Batch:
         """The same questions in a batch of a fixed size: further rows are padding, further answers are not counted.
 
-        For a compiled step, which is compiled anew for each size. Counts that are there already may not be more.
+        Counts that are there already may not be more.
         """
-
         return replace(
             self,
             **self._rows_changed(lambda tensor: _longer(tensor, rows, 0)),

@@ -12,12 +12,10 @@ import torch
 
 from osnowa.errors import SettingsError
 from osnowa.model import Transformer
-from osnowa.objective import Batch, Objective, ObjectiveConfig, Outcome
+from osnowa.objective import Batch, Objective, Outcome
 
 CompiledName = Literal["auto", "yes", "no"]
 Ask = Callable[[Transformer, Batch], Outcome]
-_PARTS = 8  # sizes of the head are so many parts of a batch's places, where any number may be asked
-_ROW_PARTS = 4
 OLDEST_GPU = (7, 0)  # that Triton knows
 MOST_SIZES = 64  # that are compiled before torch gives up: parts of rows times parts of what is asked
 
@@ -74,23 +72,3 @@ def compile_questions(model: Transformer, objective: Objective) -> Ask:
             ) from error
 
     return ask
-
-
-def fill(batch: Batch, most_rows: int, config: ObjectiveConfig) -> Batch:
-    """`batch` at a size that it shares with nearly all others of up to `most_rows` rows.
-
-    Rows are filled up to quarters of these; the number asked to what the hidden share comes to at most, where it is the
-    same in each row of full length, and to an eighth of that, or of all places, where it is any number.
-    """
-    length = batch.tokens.size(1)
-    rows = _rounded(len(batch.tokens), -(-most_rows // _ROW_PARTS))
-    if config.question == "hidden":
-        unit = rows * max(1, round(config.mask_share * length))
-        unit = -(-unit // _PARTS) if config.whole_words else unit
-    else:
-        unit = -(-rows * length // _PARTS)
-    return batch.fill(rows, _rounded(len(batch.labels), unit), _rounded(len(batch.first), rows))
-
-
-def _rounded(number: int, unit: int) -> int:
-    return -(-number // unit) * unit

@@ -17,7 +17,6 @@ from osnowa.model import Transformer
 from osnowa.objective import Batch, Objective
 from osnowa.train import checkpoints
 from osnowa.train.checkpoints import Checkpoint, Saver, TrainingState
-from osnowa.train.compiled import fill
 from osnowa.train.config import TrainingConfig
 from osnowa.train.drawing import Batches, DrawnAhead
 from osnowa.train.evaluation import HeldOut, HeldOutResult
@@ -25,6 +24,7 @@ from osnowa.train.incidents import record_incident
 from osnowa.train.learner import Learner
 from osnowa.train.monitor import Monitor
 from osnowa.train.schedules import learning_rate_factor
+from osnowa.train.sizes import fill, round_up
 from osnowa.train.snapshots import snapshot_steps
 from osnowa.train.watchdog import Watchdog
 
@@ -108,9 +108,15 @@ class Trainer(Learner):
         while left:
             num_rows = min(self.micro_rows, left)
             batch, place = self.drawn.take(place, num_rows)
-            batches.append(batch if self.compiled is None else fill(batch, self.micro_rows, self.objective.config))
+            batches.append(self.sized(batch))
             left -= num_rows
         return batches, place
+
+    def sized(self, batch: Batch) -> Batch:
+        """The same questions in a batch of one of a few sizes, where kernels are made for each."""
+        if self.compiled is not None:
+            return fill(batch, self.micro_rows, self.objective.config)
+        return round_up(batch) if self.device.type == "cpu" else batch
 
     @property
     def epochs(self) -> float:
