@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
+from osnowa.model.heads import heads_of, split_heads
 from osnowa.model.joined import Joined
 from osnowa.model.mask import Blocks, Earlier, plain
 from osnowa.model.norm import build_norm
@@ -62,10 +63,10 @@ class Attention(nn.Module):
         queries = None if places is None or cache is not None or self.watched else places.queries
         if queries is not None and not isinstance(mask, Blocks):
             q = self.query_norm(self.split(self.query(queries.of(x))))
-            k, v = self.key_norm(self.split(self.key(memory))), self.split(self.value(memory))
+            k, v = heads_of(memory, (self.key, self.value), self.d_head)
             every = plain(mask)
             seen = None if every is None else queries.along(every)
-            return self.look(rotate.along(queries)(q), rotate(k), v, seen, queries.slots)
+            return self.look(rotate.along(queries)(q), rotate(self.key_norm(k)), v, seen, queries.slots)
         q, k, v = self.project(x, memory, rotate)
         if cache is not None:
             k, v = cache.append(k, v)
@@ -84,7 +85,10 @@ class Attention(nn.Module):
         One product gives all three where they are joined; then queries and keys that no norm parts are turned together.
         """
         if self.joined is None or self.joined.watched or memory is not x:
-            q, k, v = self.split(self.query(x)), self.split(self.key(memory)), self.split(self.value(memory))
+            if memory is x:
+                q, k, v = heads_of(x, (self.query, self.key, self.value), self.d_head)
+            else:
+                q, (k, v) = self.split(self.query(x)), heads_of(memory, (self.key, self.value), self.d_head)
             return rotate(self.query_norm(q)), rotate(self.key_norm(k)), v
         heads = self.split(self.joined(x))
         sizes = [size // self.d_head for size in self.joined.sizes]
@@ -109,7 +113,8 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "*query d_model"]:
         """Cross-attention, without order; `cache` keeps the memory's keys and values, which never change."""
         if cache is None or cache.keys is None or cache.values is None:
-            k, v = self.key_norm(self.split(self.key(memory))), self.split(self.value(memory))
+            k, v = heads_of(memory, (self.key, self.value), self.d_head)
+            k = self.key_norm(k)
             k, v = (k, v) if cache is None else cache.append(k, v)
         else:
             k, v = cache.keys, cache.values
@@ -216,7 +221,7 @@ class Attention(nn.Module):
 
     def split(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch head seq d_head"]:
         """The heads side by side become an axis of their own."""
-        return x.view(*x.shape[:-1], -1, self.d_head).transpose(1, 2)
+        return split_heads(x, self.d_head)
 
 
 def softcap(x: Tensor, cap: float | None) -> Tensor:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from osnowa.model.linear import linear
 from osnowa.model.parts import even_part
 
 IGNORED = -100  # the label of a place that only fills a batch up to a fixed size
@@ -66,7 +66,7 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         towards_hidden, towards_weight, towards_bias = torch.empty_like(hidden), None, None
         for begin in range(0, len(hidden), block):
             rows = hidden[begin : begin + block]
-            logits = F.linear(rows, weight, bias)
+            logits = linear(rows, weight, bias)
             for first in range(0, len(rows), piece):
                 asked = labels[begin + first : begin + min(first + piece, block)]
                 # what is behind the vocabulary is 0, which it stays
@@ -75,8 +75,8 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
             product = logits.t() @ rows
             towards_weight = product if towards_weight is None else towards_weight.to(wide) + product
             if bias is not None:
-                summed = logits.sum(0, dtype=wide)
-                towards_bias = summed if towards_bias is None else towards_bias + summed
+                summed = logits.sum(0)  # added up in float32, without a copy of them in it
+                towards_bias = summed if towards_bias is None else towards_bias.to(wide) + summed
         if towards_weight is None:  # nothing was asked
             towards_weight = torch.zeros_like(weight)
         ctx.save_for_backward(
@@ -90,7 +90,9 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients  # in float32 at least: one over the number asked is no number of bfloat16
-        towards = (None if each is None else (each * gradient[None]).to(each.dtype) for each in ctx.saved_tensors)
+        if gradient.is_cuda:
+            gradient = gradient[None]  # one number alone would be rounded before; a processor takes it as it is
+        towards = (None if each is None else (each * gradient).to(each.dtype) for each in ctx.saved_tensors)
         return (*towards, None, None, None, None)
 
 
@@ -111,12 +113,12 @@ def _to_gradient(
         loss, change = _by_logarithms(logits, at, smoothing, cap)
         logits.copy_(change)
     if filled:
-        real = (labels != IGNORED)[:, None]
-        loss = loss * real
-        if logits.device.type == "cpu" and not torch.compiler.is_compiling():
-            logits[labels == IGNORED] = 0.0  # no pass over all of them
-        else:
-            logits.mul_(real)
+        real = labels != IGNORED
+        loss = loss * real[:, None]
+        if torch.compiler.is_compiling() or logits.is_cuda:
+            logits.mul_(real[:, None])
+        elif not bool(real.all()):  # no pass over those of the many that are real
+            logits.index_fill_(0, (~real).nonzero()[:, 0], 0.0)
     return loss.sum()
 
 

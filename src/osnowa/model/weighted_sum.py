@@ -15,7 +15,7 @@ from osnowa.model.parts import even_part
 # one AVX2 core, 16 rows of 256 in 4 heads of 64: all at once 101 ms, 128 queries at once 77, 86 queries 69, 64 queries
 # 73, one operation after the other 90; on two cores 42, 40, 41, 40, 44. 8 rows of 512 in 8 heads on two cores: 152, 127
 # (256), 128 (171), 122 (128), 134 (64), 153.
-QUERIES_AT_ONCE = 96
+QUERIES_AT_ONCE = 128
 
 
 def weighted_sum(
@@ -39,14 +39,15 @@ class _WeightedSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, earlier: bool) -> Tensor:
         heads, queries = q.shape[:2], q.size(2)
-        q, k, v = (each.flatten(0, 1).contiguous() for each in (q, k, v))
+        scaled = torch.mul(q, scale, out=q.new_empty(q.shape)) if scale != 1.0 else q  # the copy that would be made anyway
+        q, k, v = (each.flatten(0, 1).contiguous() for each in (scaled, k, v))
         contexts, weights = [], []
         size = even_part(queries, QUERIES_AT_ONCE) if earlier else queries
         for first in range(0, queries, size):
             stop = min(first + size, queries)
             seen = stop if earlier else k.size(1)
             scores = torch.bmm(q[:, first:stop], k[:, :seen].transpose(1, 2)).view(*heads, stop - first, seen)
-            torch.add(mask[:, :, first:stop, :seen], scores, alpha=scale, out=scores)
+            torch.add(mask[:, :, first:stop, :seen], scores, out=scores)
             weights.append(scores.softmax(-1).flatten(0, 1))
             contexts.append(torch.bmm(weights[-1], v[:, :seen]))
         ctx.save_for_backward(q, k, v, *weights)
@@ -65,8 +66,6 @@ class _WeightedSum(torch.autograd.Function):
             first, seen = stop - weight.size(1), weight.size(2)
             change = torch.bmm(towards[:, first:stop], v[:, :seen].transpose(1, 2))
             change = torch._softmax_backward_data(change, weight, -1, weight.dtype)
-            if ctx.scale != 1.0:
-                change *= ctx.scale
             towards_q.append(torch.bmm(change, k[:, :seen]))
             to_keys = torch.bmm(change.transpose(1, 2), q[:, first:stop])
             to_values = torch.bmm(weight.transpose(1, 2), towards[:, first:stop])
@@ -76,7 +75,10 @@ class _WeightedSum(torch.autograd.Function):
             else:
                 sums = [to_keys, to_values]
             stop = first
-        found = (each.view(*ctx.heads, *each.shape[1:]) for each in (_whole(towards_q[::-1]), *sums))
+        to_queries = _whole(towards_q[::-1])
+        if ctx.scale != 1.0:
+            to_queries *= ctx.scale
+        found = (each.view(*ctx.heads, *each.shape[1:]) for each in (to_queries, *sums))
         return (*found, None, None, None)
 
 

@@ -1,0 +1,67 @@
+"""Queries, keys and values in training on a processor: layers that read the same vectors as one product, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from osnowa.model.linear import linear
+
+
+def split_heads(x: Float[Tensor, "batch seq width"], d_head: int) -> Float[Tensor, "batch head seq d_head"]:
+    """The heads side by side become an axis of their own; a view."""
+    return x.view(*x.shape[:-1], -1, d_head).transpose(1, 2)
+
+
+def heads_of(
+    x: Float[Tensor, "batch seq d_model"], layers: Sequence[nn.Module], d_head: int
+) -> tuple[Float[Tensor, "batch head seq d_head"], ...]:
+    """What each of the linear `layers` makes of x, its heads apart."""
+    if x.device.type != "cpu" or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return tuple(split_heads(layer(x), d_head) for layer in layers)
+    if any(type(each) is not nn.Linear or _watched(each) for each in layers):
+        return tuple(split_heads(layer(x), d_head) for layer in layers)
+    plain = [each for each in layers if isinstance(each, nn.Linear)]
+    biases = [each.bias for each in plain if each.bias is not None]
+    found: tuple[Tensor, ...] = _Heads.apply(x, d_head, len(plain), *(each.weight for each in plain), *biases)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _watched(layer: nn.Module) -> bool:
+    """Whether somebody looks at what the layer itself is given or gives."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
+
+
+class _Heads(torch.autograd.Function):
+    """One product for all, one for what goes back to x, which else would be several and their sum, and one for weights.
+
+    Attention's gradients come head by head: each is written once, to where the products want it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, d_head: int, layers: int, *parameters: Tensor) -> tuple[Tensor, ...]:
+        weights, biases = parameters[:layers], parameters[layers:]
+        weight = torch.cat(weights)
+        made = split_heads(linear(x, weight, torch.cat(biases) if biases else None), d_head)
+        ctx.save_for_backward(x, weight)
+        ctx.sizes, ctx.d_head, ctx.has_bias = [len(each) for each in weights], d_head, bool(biases)
+        return torch.split_with_sizes(made, [size // d_head for size in ctx.sizes], 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        gradient = x.new_empty(*x.shape[:-1], len(weight))
+        parts = torch.split_with_sizes(gradient, ctx.sizes, -1)
+        for part, each in zip(parts, gradients, strict=True):
+            split_heads(part, ctx.d_head).copy_(each)
+        towards_x = gradient @ weight if ctx.needs_input_grad[0] else None
+        rows = gradient.flatten(0, 1)
+        towards_weights = torch.split_with_sizes(rows.t() @ x.flatten(0, 1), ctx.sizes)
+        towards_biases = torch.split_with_sizes(rows.sum(0), ctx.sizes) if ctx.has_bias else ()
+        return (towards_x, None, None, *towards_weights, *towards_biases)
