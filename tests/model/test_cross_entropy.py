@@ -97,3 +97,12 @@ def test_a_label_that_is_all_but_impossible_has_its_true_loss_and_gradient() -> 
         torch.autograd.grad(expected, (hidden, weight)), torch.autograd.grad(loss, (hidden, weight)), strict=True
     ):
         torch.testing.assert_close(other, one)
+
+
+def test_the_share_of_the_whole_is_not_rounded_before_gradients_are() -> None:
+    """One over the number asked is no number of bfloat16."""
+    leaves, labels = inputs(torch.bfloat16, bias=True)
+    whole = torch.autograd.grad(fused(leaves, labels, 0.0, None), leaves)
+    share = torch.autograd.grad(fused(leaves, labels, 0.0, None) / 613, leaves)
+    for all_of_it, part in zip(whole, share, strict=True):
+        assert torch.equal(part, (all_of_it.double() * float(torch.tensor(1 / 613))).to(torch.bfloat16))

@@ -5,21 +5,16 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from dataclasses import replace
 
 import pytest
 import torch
 
 from osnowa.data import Place
 from osnowa.errors import DataError, SettingsError
-from osnowa.model.cross_entropy import IGNORED
-from osnowa.objective import Batch, ObjectiveConfig
 from osnowa.runs.recipe import Recipe
 from osnowa.train import compiled
 from osnowa.train.compiled import choose_compiled
 from osnowa.train.drawing import Drawn, DrawnAhead
-from osnowa.train.loop import Trainer
-from osnowa.train.sizes import fill
 from small_training import make_trainer
 from unchecked import unchecked
 
@@ -33,58 +28,6 @@ def test_a_compiled_step_learns_the_same_and_is_compiled_once_for_nearly_all_bat
     assert found["weights"] < 1e-5
     assert found["breaks"] == 0
     assert found["graphs"] <= 3, "sizes of batches differ"
-
-
-def first_batch(trainer: Trainer, step: int = 1) -> Batch:
-    batches, _ = trainer.draw(step, Place())
-    return batches[0]
-
-
-def test_a_batch_is_filled_with_rows_and_answers_that_do_not_count() -> None:
-    trainer = make_trainer()
-    batch = first_batch(trainer)
-    filled = fill(batch, 24, trainer.objective.config)
-    assert filled.tokens.shape == (6, 32), "a quarter of the most rows"
-    assert len(filled.labels) == len(filled.selected) == 6 * round(0.3 * 32)
-    assert len(filled.first) == len(filled.is_next) == 6
-    assert (filled.num_asked, filled.num_pairs, filled.num_tokens) == (
-        len(batch.labels),
-        len(batch.first),
-        batch.num_tokens,
-    )
-    assert (filled.labels == IGNORED).sum() == len(filled.labels) - len(batch.labels)
-    trainer.model.double()
-    one, other = (trainer.objective.outcome(trainer.model, each) for each in (batch, filled))
-    assert other.token_loss.item() == pytest.approx(one.token_loss.item(), rel=1e-12)
-    assert other.next_sentence_loss.item() == pytest.approx(one.next_sentence_loss.item(), rel=1e-12)
-    gradients = [
-        torch.autograd.grad(each.token_loss + each.next_sentence_loss, list(trainer.model.parameters()))
-        for each in (one, other)
-    ]
-    for left, right in zip(*gradients, strict=True):
-        torch.testing.assert_close(right, left, rtol=1e-9, atol=1e-12)
-
-
-def asking(number: int) -> Batch:
-    """Four rows of 32 places that ask so much."""
-    batch = first_batch(make_trainer())
-    return replace(batch, labels=torch.zeros(number, dtype=torch.long), selected=torch.zeros(number, dtype=torch.long))
-
-
-@pytest.mark.parametrize(("asked", "expected"), [(1, 16), (16, 16), (17, 32), (127, 128), (128, 128)])
-def test_where_any_number_is_asked_the_size_is_a_few_eighths_of_the_places(asked: int, expected: int) -> None:
-    assert len(fill(asking(asked), 4, ObjectiveConfig(name="next-token")).labels) == expected
-
-
-def test_whole_words_hide_any_number_and_fill_eighths_of_their_share() -> None:
-    config = ObjectiveConfig(mask_share=0.3, whole_words=True)
-    assert [len(fill(asking(number), 4, config).labels) for number in (3, 39, 41)] == [5, 40, 45]
-
-
-@pytest.mark.parametrize(("rows", "expected"), [(1, 2), (2, 2), (3, 4), (7, 8), (8, 8)])
-def test_rows_are_filled_up_to_quarters(rows: int, expected: int) -> None:
-    trainer = make_trainer(batch_rows=rows, micro_rows=rows)
-    assert len(fill(first_batch(trainer), 8, trainer.objective.config).tokens) == expected
 
 
 def test_batches_drawn_ahead_are_those_that_would_have_been_drawn() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -13,14 +10,8 @@ from torch import Tensor, nn
 from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.joined import Joined
+from osnowa.model.linear import ACTIVATIONS, activate
 from osnowa.model.tap import Tap
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
-    "gelu": F.gelu,
-    "gelu_tanh": partial(F.gelu, approximate="tanh"),
-    "silu": F.silu,
-}
 
 
 class FeedForward(nn.Module):
@@ -30,11 +21,11 @@ class FeedForward(nn.Module):
         super().__init__()
         self.up = nn.Linear(config.d_model, config.d_ff, bias=config.feed_forward_bias)
         self.down = nn.Linear(config.d_ff, config.d_model, bias=config.feed_forward_bias)
-        self.activation, self.dropout = ACTIVATIONS[config.activation], Dropout(config.feed_forward_dropout)
+        self.activation, self.dropout = config.activation, Dropout(config.feed_forward_dropout)
         self.activated = Tap("batch seq d_ff")
 
     def forward(self, x: Float[Tensor, "*seq d_model"]) -> Float[Tensor, "*seq d_model"]:
-        return self.down(self.dropout(self.activated(self.activation(self.up(x)))))
+        return self.down(self.dropout(self.activated(activate(x, self.up, self.activation))))
 
 
 class GatedFeedForward(FeedForward):
@@ -50,7 +41,7 @@ class GatedFeedForward(FeedForward):
             gate, up = self.gate(x), self.up(x)
         else:
             gate, up = self.joined(x).chunk(2, -1)
-        return self.down(self.dropout(self.activated(self.activation(gate) * up)))
+        return self.down(self.dropout(self.activated(ACTIVATIONS[self.activation](gate) * up)))
 
     def join(self, *, turned: bool) -> None:
         """For a model that is only asked: one product gives both."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from osnowa.model.attention import softcap
 from osnowa.model.config import ModelConfig
 from osnowa.model.cross_entropy import projected_cross_entropy
-from osnowa.model.feed_forward import ACTIVATIONS
+from osnowa.model.linear import activate
 from osnowa.model.norm import build_norm
 from osnowa.model.tap import Tap
 
@@ -20,10 +20,10 @@ class Transform(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(config.d_model, config.d_model, bias=config.head_transform_bias)
-        self.activation, self.norm = ACTIVATIONS[config.activation], build_norm(config)
+        self.activation, self.norm = config.activation, build_norm(config)
 
     def forward(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
-        return self.norm(self.activation(self.dense(hidden)))
+        return self.norm(activate(hidden, self.dense, self.activation))
 
 
 class LanguageModelHead(nn.Module):

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from osnowa.model.linear import linear
+from osnowa.model.linear import linear, trained
 
 
 def split_heads(x: Float[Tensor, "batch seq width"], d_head: int) -> Float[Tensor, "batch head seq d_head"]:
@@ -22,19 +22,12 @@ def heads_of(
     x: Float[Tensor, "batch seq d_model"], layers: Sequence[nn.Module], d_head: int
 ) -> tuple[Float[Tensor, "batch head seq d_head"], ...]:
     """What each of the linear `layers` makes of x, its heads apart."""
-    if x.device.type != "cpu" or not torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return tuple(split_heads(layer(x), d_head) for layer in layers)
-    if any(type(each) is not nn.Linear or _watched(each) for each in layers):
+    if not trained(x, layers):
         return tuple(split_heads(layer(x), d_head) for layer in layers)
     plain = [each for each in layers if isinstance(each, nn.Linear)]
     biases = [each.bias for each in plain if each.bias is not None]
     found: tuple[Tensor, ...] = _Heads.apply(x, d_head, len(plain), *(each.weight for each in plain), *biases)  # type: ignore[no-untyped-call]
     return found
-
-
-def _watched(layer: nn.Module) -> bool:
-    """Whether somebody looks at what the layer itself is given or gives."""
-    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
 
 
 class _Heads(torch.autograd.Function):

@@ -38,7 +38,8 @@ class Places:
         """Those of `rows` rows. On a GPU, and while a step is compiled, the queries of all places are made."""
         if flat.device.type != "cpu" or torch.compiler.is_compiling():
             return cls(flat, None)
-        once, slot = flat.unique(return_inverse=True)  # a place that is asked twice is one query
+        # a place that is asked twice is one query
+        once, slot = torch.unique(flat, return_inverse=True)
         row = once // length
         counts = row.bincount(minlength=rows)
         most = int(counts.max()) if len(flat) else 0

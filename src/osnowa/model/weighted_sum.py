@@ -39,7 +39,9 @@ class _WeightedSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, earlier: bool) -> Tensor:
         heads, queries = q.shape[:2], q.size(2)
-        scaled = torch.mul(q, scale, out=q.new_empty(q.shape)) if scale != 1.0 else q  # the copy that would be made anyway
+        scaled = (
+            torch.mul(q, scale, out=q.new_empty(q.shape)) if scale != 1.0 else q
+        )  # the copy that would be made anyway
         q, k, v = (each.flatten(0, 1).contiguous() for each in (scaled, k, v))
         contexts, weights = [], []
         size = even_part(queries, QUERIES_AT_ONCE) if earlier else queries

@@ -1,0 +1,161 @@
+"""Linear layers in training: several as one product, with heads apart or an activation inside, learn the same."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from osnowa.model import Layout, heads, linear
+from osnowa.model.heads import heads_of, split_heads
+from osnowa.model.linear import ACTIVATIONS, activate
+from small_models import random_model, random_rows, shrink
+
+ROWS, LENGTH, WIDTH, HEAD = 3, 5, 8, 4
+SIZES = (8, 4, 12)
+HAS_BFLOAT16 = linear._knows_bfloat16()
+needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="this processor's library does not multiply bfloat16")
+
+
+def layers_of(*, bias: bool, dtype: torch.dtype = torch.float64) -> list[nn.Linear]:
+    torch.manual_seed(2)
+    return [nn.Linear(WIDTH, size, bias=bias, dtype=dtype) for size in SIZES]
+
+
+def vectors(dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(ROWS, LENGTH, WIDTH, generator=torch.Generator().manual_seed(5)).to(dtype).requires_grad_()
+
+
+def learned(found: tuple[Tensor, ...], leaves: list[Tensor]) -> tuple[Tensor, ...]:
+    """Gradients of a sum in which each number counts for something else."""
+    total = sum((each * torch.arange(1, each.numel() + 1).view_as(each).sin()).sum() for each in found)
+    assert isinstance(total, Tensor)
+    return torch.autograd.grad(total, leaves)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_heads_and_gradients_are_those_of_each_layer_by_itself(bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    products: list[tuple[int, ...]] = []
+    monkeypatch.setattr(heads, "linear", lambda x, w, b: products.append(tuple(w.shape)) or F.linear(x, w, b))
+    layers, x = layers_of(bias=bias), vectors()
+    leaves = [x, *(each for layer in layers for each in layer.parameters())]
+    found, expected = heads_of(x, layers, HEAD), tuple(split_heads(layer(x), HEAD) for layer in layers)
+    assert products == [(sum(SIZES), WIDTH)], "one product for all"
+    assert [each.shape for each in found] == [(ROWS, size // HEAD, LENGTH, HEAD) for size in SIZES]
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+    for one, other in zip(learned(found, leaves), learned(expected, leaves), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("preset", "joined"), [("bert-tiny", [3, 3]), ("llama-tiny", [3, 3]), ("t5-tiny", [3, 3, 3, 2, 3, 2])]
+)
+def test_it_is_how_models_are_trained(preset: str, joined: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, whole = list[int](), heads._Heads.apply
+    monkeypatch.setattr(
+        heads._Heads, "apply", lambda x, width, number, *rest: calls.append(number) or whole(x, width, number, *rest)
+    )
+    model = random_model(shrink(preset)).train()
+    tokens, _, _ = random_rows(model.config, rows=2)
+    layout = Layout.plain(tokens)
+    memory = None
+    if model.config.encoder_layers:
+        memory = model.encode(tokens, layout)
+    if model.config.decoder_layers:
+        model.decode(tokens, layout, memory, None if memory is None else layout)
+    layers = model.config.encoder_layers + model.config.decoder_layers
+    assert layers == 2 or preset == "t5-tiny"
+    assert calls == joined
+
+
+def test_heads_that_nobody_asked_for_have_no_gradient() -> None:
+    layers, x = layers_of(bias=True), vectors()
+    _, kept, _ = heads_of(x, layers, HEAD)
+    kept.sum().backward()
+    assert layers[1].weight.grad is not None
+    assert layers[1].weight.grad.abs().sum() > 0
+    for each in (layers[0], layers[2]):
+        assert each.weight.grad is not None
+        assert not each.weight.grad.any()
+
+
+@pytest.mark.parametrize("watch", ["forward", "forward_pre", "full_backward"])
+def test_who_watches_a_layer_sees_its_call(watch: str) -> None:
+    layers, x, seen = layers_of(bias=True), vectors(), list[str]()
+    register = getattr(layers[1], f"register_{watch}_hook")
+    register(lambda *_: seen.append(watch))
+    torch.cat([each.flatten(1) for each in heads_of(x, layers, HEAD)], 1).sum().backward()
+    assert seen == [watch]
+
+
+def test_without_gradients_and_in_another_kind_of_layer_each_is_called() -> None:
+    class Doubled(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:
+            return 2 * super().forward(input)
+
+    x, layer = vectors(), Doubled(WIDTH, HEAD, dtype=torch.float64)
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad):
+            (found,) = heads_of(x, [layer], HEAD)
+        torch.testing.assert_close(found, split_heads(2 * F.linear(x, layer.weight, layer.bias), HEAD))
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_an_activation_inside_of_the_product_is_the_one_behind_it(activation: str, bias: bool) -> None:
+    torch.manual_seed(3)
+    layer, x = nn.Linear(WIDTH, 16, bias=bias, dtype=torch.bfloat16), vectors(torch.bfloat16)
+    exact = nn.Linear(WIDTH, 16, bias=bias, dtype=torch.float64)
+    exact.load_state_dict(layer.state_dict())
+    wide = x.detach().double().requires_grad_()
+    found, expected = activate(x, layer, activation), ACTIVATIONS[activation](exact(wide))
+    inside = activation in linear._WITHIN
+    assert ("_Activated" in str(found.grad_fn)) == inside, "relu and gelu_tanh alone"
+    torch.testing.assert_close(found.double(), expected, rtol=2**-8 if inside else 2**-6, atol=2**-8)
+    gradients = learned((found,), [x, *layer.parameters()]), learned((expected,), [wide, *exact.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        assert float((one.double() - other).norm() / other.norm()) < 2**-6
+
+
+@needs_bfloat16
+def test_who_watches_what_is_bent_sees_it() -> None:
+    layer, x, seen = nn.Linear(WIDTH, 16, dtype=torch.bfloat16), vectors(torch.bfloat16), list[Tensor]()
+    layer.register_forward_hook(lambda _module, _given, found: seen.append(found.detach().clone()))
+    found = activate(x, layer, "relu")
+    assert len(seen) == 1
+    assert torch.equal(found, F.relu(seen[0]))
+
+
+def test_other_numbers_take_the_librarys_way() -> None:
+    layer, x = nn.Linear(WIDTH, 16, dtype=torch.float64), vectors()
+    found = activate(x, layer, "relu")
+    assert "_Activated" not in str(found.grad_fn)
+    assert torch.equal(found, F.relu(layer(x)))
+
+
+@needs_bfloat16
+def test_a_bias_is_added_before_anything_is_rounded() -> None:
+    x, weight = torch.ones(1, 2, dtype=torch.bfloat16), torch.tensor([[1.0, 2**-7]], dtype=torch.bfloat16)
+    bias = torch.tensor(
+        [2**-9 + 2**-8], dtype=torch.bfloat16
+    )  # 1 + 2^-7 + 3 x 2^-9 lies above the middle of two numbers
+    assert float(linear.linear(x, weight, bias)) == 1 + 2**-6
+    big, small = torch.tensor([[256.0, 1.0]], dtype=torch.bfloat16), torch.tensor([1.0], dtype=torch.bfloat16)
+    assert float(linear.linear(torch.ones(1, 2, dtype=torch.bfloat16), big, small)) == 258.0, "rounded in between: 256"
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_it_is_the_very_function_and_slope_where_the_kinds_of_gelu_part(activation: str) -> None:
+    """At -3 they are a tenth apart."""
+    x = torch.tensor([[-3.25, -3.0, -2.5, -1.0, 0.5, 3.0]], dtype=torch.bfloat16).T.contiguous().requires_grad_()
+    layer = nn.Linear(1, 1, bias=False, dtype=torch.bfloat16)
+    nn.init.ones_(layer.weight)
+    wide = x.detach().double().requires_grad_()
+    found, expected = activate(x, layer, activation), ACTIVATIONS[activation](wide)
+    torch.testing.assert_close(found.double(), expected, rtol=2**-7, atol=0)
+    (slope,), (true,) = torch.autograd.grad(found.sum(), x), torch.autograd.grad(expected.sum(), wide)
+    torch.testing.assert_close(slope.double(), true, rtol=2**-7, atol=0)
