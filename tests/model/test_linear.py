@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from osnowa.model import Layout, heads, linear
 from osnowa.model.heads import heads_of, split_heads
-from osnowa.model.linear import ACTIVATIONS, activate
+from osnowa.model.linear import ACTIVATIONS, Linear, activate
 from small_models import random_model, random_rows, shrink
 
 ROWS, LENGTH, WIDTH, HEAD = 3, 5, 8, 4
@@ -18,9 +18,9 @@ HAS_BFLOAT16 = linear._knows_bfloat16()
 needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="this processor's library does not multiply bfloat16")
 
 
-def layers_of(*, bias: bool, dtype: torch.dtype = torch.float64) -> list[nn.Linear]:
+def layers_of(*, bias: bool, dtype: torch.dtype = torch.float64) -> list[Linear]:
     torch.manual_seed(2)
-    return [nn.Linear(WIDTH, size, bias=bias, dtype=dtype) for size in SIZES]
+    return [Linear(WIDTH, size, bias=bias, dtype=dtype) for size in SIZES]
 
 
 def vectors(dtype: torch.dtype = torch.float64) -> Tensor:
@@ -91,7 +91,7 @@ def test_who_watches_a_layer_sees_its_call(watch: str) -> None:
 
 
 def test_without_gradients_and_in_another_kind_of_layer_each_is_called() -> None:
-    class Doubled(nn.Linear):
+    class Doubled(Linear):
         def forward(self, input: Tensor) -> Tensor:
             return 2 * super().forward(input)
 
@@ -107,13 +107,13 @@ def test_without_gradients_and_in_another_kind_of_layer_each_is_called() -> None
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_an_activation_inside_of_the_product_is_the_one_behind_it(activation: str, bias: bool) -> None:
     torch.manual_seed(3)
-    layer, x = nn.Linear(WIDTH, 16, bias=bias, dtype=torch.bfloat16), vectors(torch.bfloat16)
-    exact = nn.Linear(WIDTH, 16, bias=bias, dtype=torch.float64)
+    layer, x = Linear(WIDTH, 16, bias=bias, dtype=torch.bfloat16), vectors(torch.bfloat16)
+    exact = Linear(WIDTH, 16, bias=bias, dtype=torch.float64)
     exact.load_state_dict(layer.state_dict())
     wide = x.detach().double().requires_grad_()
     found, expected = activate(x, layer, activation), ACTIVATIONS[activation](exact(wide))
     inside = activation in linear._WITHIN
-    assert ("_Activated" in str(found.grad_fn)) == inside, "relu and gelu_tanh alone"
+    assert ("_Product" in str(found.grad_fn)) == inside, "relu and gelu_tanh alone"
     torch.testing.assert_close(found.double(), expected, rtol=2**-8 if inside else 2**-6, atol=2**-8)
     gradients = learned((found,), [x, *layer.parameters()]), learned((expected,), [wide, *exact.parameters()])
     for one, other in zip(*gradients, strict=True):
@@ -122,7 +122,7 @@ def test_an_activation_inside_of_the_product_is_the_one_behind_it(activation: st
 
 @needs_bfloat16
 def test_who_watches_what_is_bent_sees_it() -> None:
-    layer, x, seen = nn.Linear(WIDTH, 16, dtype=torch.bfloat16), vectors(torch.bfloat16), list[Tensor]()
+    layer, x, seen = Linear(WIDTH, 16, dtype=torch.bfloat16), vectors(torch.bfloat16), list[Tensor]()
     layer.register_forward_hook(lambda _module, _given, found: seen.append(found.detach().clone()))
     found = activate(x, layer, "relu")
     assert len(seen) == 1
@@ -130,9 +130,9 @@ def test_who_watches_what_is_bent_sees_it() -> None:
 
 
 def test_other_numbers_take_the_librarys_way() -> None:
-    layer, x = nn.Linear(WIDTH, 16, dtype=torch.float64), vectors()
+    layer, x = Linear(WIDTH, 16, dtype=torch.float64), vectors()
     found = activate(x, layer, "relu")
-    assert "_Activated" not in str(found.grad_fn)
+    assert "_Product" not in str(found.grad_fn)
     assert torch.equal(found, F.relu(layer(x)))
 
 
@@ -152,10 +152,77 @@ def test_a_bias_is_added_before_anything_is_rounded() -> None:
 def test_it_is_the_very_function_and_slope_where_the_kinds_of_gelu_part(activation: str) -> None:
     """At -3 they are a tenth apart."""
     x = torch.tensor([[-3.25, -3.0, -2.5, -1.0, 0.5, 3.0]], dtype=torch.bfloat16).T.contiguous().requires_grad_()
-    layer = nn.Linear(1, 1, bias=False, dtype=torch.bfloat16)
+    layer = Linear(1, 1, bias=False, dtype=torch.bfloat16)
     nn.init.ones_(layer.weight)
     wide = x.detach().double().requires_grad_()
     found, expected = activate(x, layer, activation), ACTIVATIONS[activation](wide)
     torch.testing.assert_close(found.double(), expected, rtol=2**-7, atol=0)
     (slope,), (true,) = torch.autograd.grad(found.sum(), x), torch.autograd.grad(expected.sum(), wide)
     torch.testing.assert_close(slope.double(), true, rtol=2**-7, atol=0)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_layer_in_bfloat16_learns_what_it_learns_exactly(bias: bool) -> None:
+    torch.manual_seed(3)
+    layer, x = Linear(WIDTH, 16, bias=bias, dtype=torch.bfloat16), vectors(torch.bfloat16)
+    exact, wide = nn.Linear(WIDTH, 16, bias=bias, dtype=torch.float64), x.detach().double().requires_grad_()
+    exact.load_state_dict(layer.state_dict())
+    found, expected = layer(x), exact(wide)
+    torch.testing.assert_close(found.double(), expected, rtol=2**-8, atol=2**-8)
+    gradients = learned((found,), [x, *layer.parameters()]), learned((expected,), [wide, *exact.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        assert float((one.double() - other).norm() / other.norm()) < 2**-7
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("frozen", ["x", "weight", "bias"])
+def test_what_is_not_trained_gets_no_gradient_and_the_rest_its_own(frozen: str) -> None:
+    def gradients(leave_out: str) -> dict[str, Tensor | None]:
+        torch.manual_seed(3)
+        x, one = vectors(torch.bfloat16), Linear(WIDTH, WIDTH, dtype=torch.bfloat16)
+        joined = [Linear(WIDTH, size, dtype=torch.bfloat16) for size in SIZES]
+        x.requires_grad_(leave_out != "x")
+        for layer in (one, *joined):
+            for name, parameter in layer.named_parameters():
+                parameter.requires_grad_(name != leave_out)
+        made = (one(x), *heads_of(x, joined, HEAD))
+        torch.cat([each.flatten() for each in made]).float().sin().sum().backward()
+        every = {
+            f"{i}.{name}": each for i, layer in enumerate((one, *joined)) for name, each in layer.named_parameters()
+        }
+        return {name: each.grad for name, each in {"x": x, **every}.items()}
+
+    whole, found = gradients("nothing"), gradients(frozen)
+    assert {name for name, each in found.items() if each is None} == {name for name in whole if name.endswith(frozen)}
+    for name, each in found.items():
+        expected = whole[name]
+        assert expected is not None
+        assert each is None or torch.equal(each, expected), name
+
+
+@needs_bfloat16
+def test_rows_that_one_thread_would_get_alone_are_multiplied_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(3)
+    layer, x = Linear(WIDTH, WIDTH, dtype=torch.bfloat16), vectors(torch.bfloat16)
+
+    def step() -> tuple[Tensor, ...]:
+        found = layer(x)
+        return (found, *learned((found,), [x, *layer.parameters()]))
+
+    whole, sizes, plain = step(), list[int](), F.linear
+    monkeypatch.setattr(linear, "_tiles", lambda: True)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    for name, value in (("_ROWS", range(14, 16)), ("_INPUTS", WIDTH), ("_OUTPUTS", range(WIDTH, 9)), ("_PART", 4)):
+        monkeypatch.setattr(linear, name, value)
+    monkeypatch.setattr(linear.F, "linear", lambda rows, *rest: sizes.append(len(rows)) or plain(rows, *rest))
+    for one, other in zip(step(), whole, strict=True):
+        assert one.shape == other.shape
+        torch.testing.assert_close(one, other, rtol=2**-7, atol=2**-7)
+    linear.linear(x.detach(), layer.weight, None)
+    assert sizes == [4, 4, 4, 3]
+    for threads, rows in ((1, 15), (3, 15), (2, 13)):
+        sizes.clear()
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        linear.linear(x.detach().flatten(0, 1)[:rows], layer.weight, None)
+        assert sizes == [rows]

@@ -16,6 +16,7 @@ from osnowa.model import Transformer
 from osnowa.model.block import Block
 from osnowa.model.feed_forward import GatedFeedForward
 from osnowa.model.joined import AskedLinear
+from osnowa.model.linear import Linear
 
 Weights = Literal["float", "bfloat16", "int8", "int4"]
 # What stands in for the matrices on a processor.
@@ -54,7 +55,7 @@ def lay_out(model: Transformer) -> None:
             module.weight.data = module.weight.data.t().contiguous().t()
     for module in list(model.modules()):
         for name, layer in list(module.named_children()):
-            if type(layer) is nn.Linear:
+            if type(layer) is Linear:
                 setattr(module, name, AskedLinear.of(layer))
     for module in model.modules():
         if isinstance(module, Block):

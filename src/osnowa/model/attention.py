@@ -12,6 +12,7 @@ from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.heads import heads_of, split_heads
 from osnowa.model.joined import Joined
+from osnowa.model.linear import Linear
 from osnowa.model.mask import Blocks, Earlier, plain
 from osnowa.model.norm import build_norm
 from osnowa.model.places import Places
@@ -33,10 +34,10 @@ class Attention(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width = config.head_width
-        self.query = nn.Linear(config.d_model, config.num_heads * width, bias=config.attention_bias)
-        self.key = nn.Linear(config.d_model, config.kv_heads * width, bias=config.attention_bias)
-        self.value = nn.Linear(config.d_model, config.kv_heads * width, bias=config.attention_bias)
-        self.output = nn.Linear(config.num_heads * width, config.d_model, bias=config.attention_bias)
+        self.query = Linear(config.d_model, config.num_heads * width, bias=config.attention_bias)
+        self.key = Linear(config.d_model, config.kv_heads * width, bias=config.attention_bias)
+        self.value = Linear(config.d_model, config.kv_heads * width, bias=config.attention_bias)
+        self.output = Linear(config.num_heads * width, config.d_model, bias=config.attention_bias)
         self.query_norm = build_norm(config, config.qk_norm, width)
         self.key_norm = build_norm(config, config.qk_norm, width)
         self.normed = config.qk_norm

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.joined import Joined
-from osnowa.model.linear import ACTIVATIONS, activate
+from osnowa.model.linear import ACTIVATIONS, Linear, activate
 from osnowa.model.tap import Tap
 
 
@@ -19,8 +19,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.up = nn.Linear(config.d_model, config.d_ff, bias=config.feed_forward_bias)
-        self.down = nn.Linear(config.d_ff, config.d_model, bias=config.feed_forward_bias)
+        self.up = Linear(config.d_model, config.d_ff, bias=config.feed_forward_bias)
+        self.down = Linear(config.d_ff, config.d_model, bias=config.feed_forward_bias)
         self.activation, self.dropout = config.activation, Dropout(config.feed_forward_dropout)
         self.activated = Tap("batch seq d_ff")
 
@@ -33,7 +33,7 @@ class GatedFeedForward(FeedForward):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.gate = nn.Linear(config.d_model, config.d_ff, bias=config.feed_forward_bias)
+        self.gate = Linear(config.d_model, config.d_ff, bias=config.feed_forward_bias)
         self.joined: Joined | None = None
 
     def forward(self, x: Float[Tensor, "*seq d_model"]) -> Float[Tensor, "*seq d_model"]:
@@ -57,7 +57,7 @@ class Experts(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         experts, d_model, d_ff = config.num_experts, config.d_model, config.d_ff
-        self.router = nn.Linear(d_model, experts, bias=False)
+        self.router = Linear(d_model, experts, bias=False)
         self.gate = nn.Parameter(torch.empty(experts, d_ff, d_model))
         self.up = nn.Parameter(torch.empty(experts, d_ff, d_model))
         self.down = nn.Parameter(torch.empty(experts, d_model, d_ff))

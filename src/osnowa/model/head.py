@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from osnowa.model.attention import softcap
 from osnowa.model.config import ModelConfig
 from osnowa.model.cross_entropy import projected_cross_entropy
-from osnowa.model.linear import activate
+from osnowa.model.linear import Linear, activate
 from osnowa.model.norm import build_norm
 from osnowa.model.tap import Tap
 
@@ -19,7 +19,7 @@ class Transform(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.d_model, config.d_model, bias=config.head_transform_bias)
+        self.dense = Linear(config.d_model, config.d_model, bias=config.head_transform_bias)
         self.activation, self.norm = config.activation, build_norm(config)
 
     def forward(self, hidden: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
@@ -32,7 +32,7 @@ class LanguageModelHead(nn.Module):
     def __init__(self, config: ModelConfig, token: nn.Embedding) -> None:
         super().__init__()
         self.transform = Transform(config) if config.head_transform else nn.Identity()
-        self.projection = nn.Linear(config.d_model, config.vocab_size, bias=config.head_bias)
+        self.projection = Linear(config.d_model, config.vocab_size, bias=config.head_bias)
         if config.tie_embeddings:
             self.projection.weight = token.weight
         self.scale, self.cap = config.logit_scale, config.logit_softcap
@@ -78,8 +78,8 @@ class NextSentenceHead(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.pooler = nn.Linear(config.d_model, config.d_model)
-        self.verdict = nn.Linear(config.d_model, 2)
+        self.pooler = Linear(config.d_model, config.d_model)
+        self.verdict = Linear(config.d_model, 2)
         self.pooled = Tap("pair d_model")
 
     def forward(self, first: Float[Tensor, "pair d_model"]) -> Float[Tensor, "pair 2"]:

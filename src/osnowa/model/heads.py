@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from osnowa.model.linear import linear, trained
+from osnowa.model.linear import gradients_of, linear, trained
 
 
 def split_heads(x: Float[Tensor, "batch seq width"], d_head: int) -> Float[Tensor, "batch head seq d_head"]:
@@ -22,11 +22,11 @@ def heads_of(
     x: Float[Tensor, "batch seq d_model"], layers: Sequence[nn.Module], d_head: int
 ) -> tuple[Float[Tensor, "batch head seq d_head"], ...]:
     """What each of the linear `layers` makes of x, its heads apart."""
-    if not trained(x, layers):
+    plain = trained(x, layers)
+    if not plain:
         return tuple(split_heads(layer(x), d_head) for layer in layers)
-    plain = [each for each in layers if isinstance(each, nn.Linear)]
-    biases = [each.bias for each in plain if each.bias is not None]
-    found: tuple[Tensor, ...] = _Heads.apply(x, d_head, len(plain), *(each.weight for each in plain), *biases)  # type: ignore[no-untyped-call]
+    weights, biases = [each.weight for each in plain], [each.bias for each in plain if each.bias is not None]
+    found: tuple[Tensor, ...] = _Heads.apply(x, d_head, len(weights), *weights, *biases)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -53,8 +53,8 @@ class _Heads(torch.autograd.Function):
         parts = torch.split_with_sizes(gradient, ctx.sizes, -1)
         for part, each in zip(parts, gradients, strict=True):
             split_heads(part, ctx.d_head).copy_(each)
-        towards_x = gradient @ weight if ctx.needs_input_grad[0] else None
-        rows = gradient.flatten(0, 1)
-        towards_weights = torch.split_with_sizes(rows.t() @ x.flatten(0, 1), ctx.sizes)
-        towards_biases = torch.split_with_sizes(rows.sum(0), ctx.sizes) if ctx.has_bias else ()
-        return (towards_x, None, None, *towards_weights, *towards_biases)
+        layers, wanted = len(ctx.sizes), ctx.needs_input_grad
+        found = gradients_of(gradient, x, weight, wanted[0], any(wanted[3 : 3 + layers]), any(wanted[3 + layers :]))
+        towards_x, *towards = found
+        split = [[None] * layers if each is None else torch.split_with_sizes(each, ctx.sizes) for each in towards]
+        return (towards_x, None, None, *split[0], *(split[1] if ctx.has_bias else ()))
