@@ -51,8 +51,8 @@ def training_step(
     chapter.block.update(plan_of(rows, batch, objective, token))
     before = chances(learner.model, batch)
     with listened(learner.model) as logits, torch.random.fork_rng(devices=[]):  # dropout has its own seed
-        losses = learner.back_propagate([batch], step)
-    write_losses(chapter, logits[0], batch, losses, config, objective)
+        losses = learner.back_propagate([learner.sized(batch, 1)], step)
+    write_losses(chapter, logits[0][: len(batch.labels)], batch, losses, config, objective)
     norms = {name: _norm(master.grad) for name, master in learner.masters.masters.items()}
     weights = {name: master.detach().clone() for name, master in learner.masters.masters.items()}
     chapter.block["clip"] = clipping(learner)

@@ -15,6 +15,7 @@ from osnowa.train.compiled import Ask, compile_questions
 from osnowa.train.config import TrainingConfig
 from osnowa.train.optimisers import Optimiser
 from osnowa.train.precision import MasterWeights
+from osnowa.train.sizes import fill, round_up
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ class Learner:
             eps=config.epsilon,
             weight_decay=config.weight_decay,
         )
+
+    def sized(self, batch: Batch, most_rows: int) -> Batch:
+        """The same questions of up to `most_rows` rows at one of a few sizes, where kernels are made for each."""
+        if self.compiled is not None:
+            return fill(batch, most_rows, self.objective.config)
+        return round_up(batch) if self.device.type == "cpu" else batch
 
     def back_propagate(self, batches: Sequence[Batch], step: int) -> Losses:
         """Ask the micro-batches of one mini-batch; the gradient of the mean loss is then with the masters.

@@ -24,7 +24,6 @@ from osnowa.train.incidents import record_incident
 from osnowa.train.learner import Learner
 from osnowa.train.monitor import Monitor
 from osnowa.train.schedules import learning_rate_factor
-from osnowa.train.sizes import fill, round_up
 from osnowa.train.snapshots import snapshot_steps
 from osnowa.train.watchdog import Watchdog
 
@@ -108,15 +107,9 @@ class Trainer(Learner):
         while left:
             num_rows = min(self.micro_rows, left)
             batch, place = self.drawn.take(place, num_rows)
-            batches.append(self.sized(batch))
+            batches.append(self.sized(batch, self.micro_rows))
             left -= num_rows
         return batches, place
-
-    def sized(self, batch: Batch) -> Batch:
-        """The same questions in a batch of one of a few sizes, where kernels are made for each."""
-        if self.compiled is not None:
-            return fill(batch, self.micro_rows, self.objective.config)
-        return round_up(batch) if self.device.type == "cpu" else batch
 
     @property
     def epochs(self) -> float:
