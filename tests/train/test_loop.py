@@ -188,3 +188,15 @@ def spoil(monkeypatch: pytest.MonkeyPatch, trainer: Trainer, bad: float, calls: 
         return replace(found, token_loss=found.token_loss * bad)
 
     monkeypatch.setattr(trainer.objective, "outcome", outcome)
+
+
+@pytest.mark.parametrize(("limit", "shorter"), [(0.25, True), (1e6, False)])
+def test_gradients_longer_than_the_limit_are_shortened_in_the_update(
+    limit: float, shorter: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, seen = make_trainer(clip_norm=limit), list[float]()
+    monkeypatch.setattr(trainer.optimiser, "step", lambda _factor, shorten: seen.append(float(shorten)))
+    result = trainer.step()
+    assert result.applied
+    assert (result.gradient_norm > limit) == shorter
+    assert seen == pytest.approx([limit / result.gradient_norm if shorter else 1.0], rel=1e-4)

@@ -41,19 +41,21 @@ def enumerate_named(parameters: list[torch.Tensor]) -> list[tuple[str, torch.Ten
     return [(f"{index}", each) for index, each in enumerate(parameters)]
 
 
-def test_what_was_remembered_taken_back_goes_on_alike() -> None:
-    def make(parameters: list[torch.Tensor]) -> Optimiser:
-        names = ("decoder.blocks.0.a.weight", "b.bias", "c.weight")
-        return Optimiser(
-            dict(zip(names, parameters, strict=True)),
-            name="muon",
-            learning_rate=0.01,
-            matrix_learning_rate=0.02,
-            betas=(0.9, 0.98),
-            eps=1e-8,
-            weight_decay=0.1,
-        )
+def make(parameters: list[torch.Tensor]) -> Optimiser:
+    """Muon on the first, AdamW on the others."""
+    names = ("decoder.blocks.0.a.weight", "b.bias", "c.weight")
+    return Optimiser(
+        dict(zip(names, parameters, strict=True)),
+        name="muon",
+        learning_rate=0.01,
+        matrix_learning_rate=0.02,
+        betas=(0.9, 0.98),
+        eps=1e-8,
+        weight_decay=0.1,
+    )
 
+
+def test_what_was_remembered_taken_back_goes_on_alike() -> None:
     one = some(0)
     first = make(one)
     assert {label: list(rule.parameters) for label, rule in first.rules.items()} == {
@@ -73,6 +75,23 @@ def test_what_was_remembered_taken_back_goes_on_alike() -> None:
         give(parameters, 3)
         optimiser.step(0.5)
     assert all(torch.equal(mine, its) for mine, its in zip(one, two, strict=True))
+
+
+def test_gradients_shortened_in_the_update_are_those_shortened_before_it() -> None:
+    one, two = some(0), some(0)
+    first, second = make(one), make(two)
+    for step, shorten in enumerate(
+        (1.0, 0.01, 0.6, 1.0), start=1
+    ):  # unequal: equal ones would cancel out in both rules
+        give(one, step)
+        give(two, step)
+        for each in two:
+            assert each.grad is not None
+            each.grad *= shorten
+        first.step(1.0, torch.tensor(shorten))
+        second.step(1.0)
+        for mine, its in zip(one, two, strict=True):
+            torch.testing.assert_close(mine, its, rtol=1e-5, atol=1e-6)
 
 
 def give(parameters: list[torch.Tensor], seed: int) -> None:

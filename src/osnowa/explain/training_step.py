@@ -55,8 +55,9 @@ def training_step(
     write_losses(chapter, logits[0][: len(batch.labels)], batch, losses, config, objective)
     norms = {name: _norm(master.grad) for name, master in learner.masters.masters.items()}
     weights = {name: master.detach().clone() for name, master in learner.masters.masters.items()}
-    chapter.block["clip"] = clipping(learner)
-    learner.update(rate_factor)
+    norm = learner.gradient_norm()
+    chapter.block["clip"] = clipping(norm, config.clip_norm)
+    learner.update(rate_factor, norm)
     chapter.block["gradients"] = list(changes(learner, weights, norms))
     chapter.block["after"] = [
         {"place": place, "token": token(label), "p_before": was, "p_after": now}
@@ -191,11 +192,9 @@ def chances(model: Transformer, batch: Batch) -> list[float]:
 # --- what changes -----------------------------------------------------------------------------------------------
 
 
-def clipping(learner: Learner) -> dict[str, float]:
-    """Shorten the gradient as the loop does; its length before, the limit, and the factor."""
-    limit = learner.config.clip_norm
-    norm = learner.clip()
-    return {"norm": norm, "limit": limit, "factor": float(shortening(torch.tensor(norm), limit))}
+def clipping(norm: Tensor, limit: float) -> dict[str, float]:
+    """The gradient's length, the limit, and the factor by which the loop shortens it."""
+    return {"norm": float(norm), "limit": limit, "factor": float(shortening(norm, limit))}
 
 
 def changes(

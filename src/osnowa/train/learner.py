@@ -98,16 +98,13 @@ class Learner:
         num_tokens = sum(batch.num_tokens for batch in batches)
         return Losses(total, token_loss, next_loss, balance_loss, num_pairs, num_tokens)
 
-    def clip(self) -> float:
-        """Shorten the gradient to clip_norm; its length before."""
-        gradients = self.masters.gradients()
-        norm = torch.nn.utils.get_total_norm(gradients)
-        torch._foreach_mul_(gradients, shortening(norm, self.config.clip_norm))
-        return float(norm)
+    def gradient_norm(self) -> Tensor:
+        """The length of the gradient, all parameters together."""
+        return torch.nn.utils.get_total_norm(self.masters.gradients())
 
-    def update(self, factor: float) -> None:
-        """Move the weights by their gradients, every learning rate times `factor`."""
-        self.optimiser.step(factor)
+    def update(self, factor: float, norm: Tensor) -> None:
+        """Move the weights by their gradients, of length `norm` and shortened to clip_norm, rates times `factor`."""
+        self.optimiser.step(factor, shortening(norm, self.config.clip_norm))
         self.masters.publish()
 
     def forget_gradients(self) -> None:

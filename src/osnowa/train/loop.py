@@ -78,11 +78,12 @@ class Trainer(Learner):
         state = self.state
         batches, after = self.batches()  # mini-batch, and what is asked of it
         losses = self.back_propagate(batches, state.step)  # stacks, heads, logits, loss, back-propagation
-        norm = self.clip()
+        length = self.gradient_norm()
+        norm = float(length)
         applied = math.isfinite(losses.total) and math.isfinite(norm)
         factor = state.rate_scale * self.rate_factor(state.step + 1)
         if applied:
-            self.update(factor)
+            self.update(factor, length)  # clipping, update
         self.forget_gradients()
         self.state = replace(
             state,

@@ -35,7 +35,9 @@ class Muon(Rule):
         """Its momentum."""
         return {"momentum_buffer": torch.zeros_like(parameter)}
 
-    def move(self, moving: Mapping[str, Tensor], rate: float) -> None:
+    def move(self, moving: Mapping[str, Tensor], rate: float, shorten: Tensor | None) -> None:
+        if shorten is not None:
+            torch._foreach_mul_([each.grad for each in moving.values() if each.grad is not None], shorten)
         shapes: dict[tuple[int, ...], list[str]] = {}
         for name, parameter in moving.items():
             shapes.setdefault(tuple(parameter.shape), []).append(name)

@@ -40,10 +40,10 @@ class Optimiser:
         }
         self.rules["matrices"] = Muon(groups["matrices"], rate=matrix_learning_rate, weight_decay=weight_decay)
 
-    def step(self, factor: float) -> None:
-        """One update with every learning rate times `factor`."""
+    def step(self, factor: float, shorten: Tensor | None = None) -> None:
+        """One update with every learning rate times `factor` and the gradients times `shorten`; they may be changed."""
         for rule in self.rules.values():
-            rule.step(factor)
+            rule.step(factor, shorten)
 
     def has_moved(self, name: str) -> bool:
         """Whether a parameter has ever received a gradient."""

@@ -19,22 +19,22 @@ class Rule(ABC):
         self.parameters, self.rate, self.weight_decay = parameters, rate, weight_decay
         self.state: dict[str, dict[str, Tensor]] = {}
 
-    def step(self, factor: float = 1.0) -> None:
-        """One update with the learning rate times `factor`."""
+    def step(self, factor: float = 1.0, shorten: Tensor | None = None) -> None:
+        """One update with the learning rate times `factor` and the gradients times `shorten`; they may be changed."""
         moving = {name: each for name, each in self.parameters.items() if each.grad is not None}
         for name, parameter in moving.items():
             if name not in self.state:
                 self.state[name] = self.begin(parameter)
         if moving:
             with torch.no_grad():
-                self.move(moving, self.rate * factor)
+                self.move(moving, self.rate * factor, shorten)
 
     @abstractmethod
     def begin(self, parameter: Tensor) -> dict[str, Tensor]:
         """What is remembered of a parameter before its first update."""
 
     @abstractmethod
-    def move(self, moving: Mapping[str, Tensor], rate: float) -> None:
+    def move(self, moving: Mapping[str, Tensor], rate: float, shorten: Tensor | None) -> None:
         """Move parameters that have a gradient and a state."""
 
 
@@ -61,7 +61,7 @@ class AdamW(Rule):
             "exp_avg_sq": torch.zeros_like(parameter),
         }
 
-    def move(self, moving: Mapping[str, Tensor], rate: float) -> None:
+    def move(self, moving: Mapping[str, Tensor], rate: float, shorten: Tensor | None) -> None:
         steps, first, second = ([self.state[name][key] for name in moving] for key in ("step", "exp_avg", "exp_avg_sq"))
         torch._foreach_add_(steps, 1)
         torch._fused_adamw_(
@@ -78,4 +78,5 @@ class AdamW(Rule):
             weight_decay=self.weight_decay,
             eps=self.eps,
             maximize=False,
+            grad_scale=None if shorten is None else 1.0 / shorten,  # no pass of its own over the gradients
         )
