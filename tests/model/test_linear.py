@@ -226,3 +226,15 @@ def test_rows_that_one_thread_would_get_alone_are_multiplied_in_parts(monkeypatc
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
         linear.linear(x.detach().flatten(0, 1)[:rows], layer.weight, None)
         assert sizes == [rows]
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("shape", [(0, WIDTH), (2, 0, WIDTH)])
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_nothing_asked_is_nothing_made_and_nothing_learned(shape: tuple[int, ...], activation: str) -> None:
+    layer, x = Linear(WIDTH, 16, dtype=torch.bfloat16), torch.zeros(shape, dtype=torch.bfloat16, requires_grad=True)
+    found = activate(x, layer, activation)
+    assert found.shape == (*shape[:-1], 16)
+    found.sum().backward()
+    assert layer.weight.grad is not None
+    assert not layer.weight.grad.any()

@@ -111,7 +111,7 @@ def gradients_of(
     """What the gradient of x W^T + b means for x, W and b."""
     rows = gradient.reshape(-1, len(weight))
     towards_x = _in_parts(gradient, weight, lambda part: part @ weight) if to_x else None
-    towards_weight = rows.t() @ x.reshape(len(rows), -1) if to_weight else None
+    towards_weight = rows.t() @ x.reshape(-1, weight.size(1)) if to_weight else None
     return towards_x, towards_weight, rows.sum(0) if to_bias else None
 
 
