@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from compiled_cases import packed
-from osnowa.model.mask import Earlier, blocks, visible
+from osnowa.model.mask import Added, blocks, visible
 from small_models import LENGTH, random_model, random_rows, shrink
 from unchecked import unchecked
 
@@ -36,4 +36,4 @@ def test_held_out_text_is_still_asked_by_masks() -> None:
     tokens, _, _ = random_rows(model.config, rows=2)
     model.look_by_blocks()
     masks = model.decoder.surroundings(model.embedding(tokens), packed(), None, None)[0]
-    assert all(isinstance(mask, Earlier) for mask in masks.values())
+    assert all(isinstance(mask, Added) for mask in masks.values())

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from osnowa.model import Layout, ModelConfig, Transformer, attention, weighted_sum
-from osnowa.model.mask import Earlier, additive, visible
+from osnowa.model.mask import Added, additive, visible
 from osnowa.runs.presets import PRESETS
 from small_models import LENGTH, distinct, random_model, random_rows, shrink, target_of
 
@@ -40,13 +40,12 @@ def learned(model: Transformer) -> dict[str, Tensor]:
 def test_every_family_learns_the_same(config: ModelConfig, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weighted_sum, "QUERIES_AT_ONCE", at_once)
     calls, whole = [], weighted_sum.weighted_sum
-    monkeypatch.setattr(attention, "weighted_sum", lambda *given, **how: calls.append(how) or whole(*given, **how))
+    monkeypatch.setattr(attention, "weighted_sum", lambda *given: calls.append(given) or whole(*given))
     model = random_model(config.changed(dropout=0.0, attention_dropout=None, feed_forward_dropout=0.0)).train()
     found = learned(model)
-    # a table of distances is trained through the mask, but across there is none; and heads must have keys of their own
-    through = config.position == "relative" and config.topology != "encoder-decoder"
-    plain = config.attention_softcap is None and config.kv_heads == config.num_heads
-    assert bool(calls) == (plain and not through)
+    plain = config.attention_softcap is None and config.kv_heads == config.num_heads  # heads have keys of their own
+    looks = config.encoder_layers + config.decoder_layers * (2 if config.encoder_layers else 1)
+    assert len(calls) == (looks if plain else 0)
     monkeypatch.setattr(attention.Attention, "at_once", lambda *_: False)
     expected = learned(model)
     assert found.keys() == expected.keys()
@@ -58,9 +57,7 @@ def test_every_family_learns_the_same(config: ModelConfig, at_once: int, monkeyp
 def test_it_is_how_an_encoder_and_a_decoder_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[bool] = []
     whole = weighted_sum.weighted_sum
-    monkeypatch.setattr(
-        attention, "weighted_sum", lambda *given, earlier: calls.append(earlier) or whole(*given, earlier=earlier)
-    )
+    monkeypatch.setattr(attention, "weighted_sum", lambda *given: calls.append(given[3].earlier) or whole(*given))
     for preset, expected in (("bert-tiny", False), ("gpt2-tiny", True)):
         model = random_model(shrink(preset).changed(dropout=0.0, attention_dropout=None)).train()
         calls.clear()
@@ -79,16 +76,16 @@ def test_a_prefix_is_seen_by_the_tokens_before_it() -> None:
     tokens, _, _ = random_rows(model.config, rows=2)
     layout = Layout.plain(tokens)
     prefix = torch.arange(LENGTH).expand(2, LENGTH) < LENGTH // 2
-    for given, expected in ((layout, Earlier), (Layout(layout.positions, layout.document_ids, prefix), Tensor)):
+    for given, expected in ((layout, True), (Layout(layout.positions, layout.document_ids, prefix), False)):
         masks, _, _ = model.decoder.surroundings(model.embedding(tokens), given, None, None)
-        assert all(isinstance(mask, expected) for mask in masks.values())
+        assert [mask.earlier for mask in masks.values() if isinstance(mask, Added)] == [expected] * len(masks)
 
 
 def test_keys_behind_a_query_are_not_read() -> None:
     q, k, v = (torch.randn(1, 1, 12, 4, requires_grad=True) for _ in range(3))
     layout = Layout.plain(torch.zeros(1, 12, dtype=torch.long))
     mask = additive(visible(layout, layout, causal=True), q.dtype)
-    found = weighted_sum.weighted_sum(q, k, v, mask, 0.5, earlier=True)
+    found = weighted_sum.weighted_sum(q, k, v, Added(mask, earlier=True), 0.5)
     found[:, :, :6].sum().backward()
     assert k.grad is not None
     assert not k.grad[:, :, 6:].any()

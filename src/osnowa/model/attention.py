@@ -13,7 +13,7 @@ from osnowa.model.dropout import Dropout
 from osnowa.model.heads import heads_of, split_heads
 from osnowa.model.joined import Joined
 from osnowa.model.linear import Linear
-from osnowa.model.mask import Blocks, Earlier, plain
+from osnowa.model.mask import Added, Blocks, plain
 from osnowa.model.norm import build_norm
 from osnowa.model.places import Places
 from osnowa.model.position import Rotation
@@ -52,7 +52,7 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "batch query d_model"],
         memory: Float[Tensor, "batch memory d_model"],
-        mask: Float[Tensor, "#batch _ query key"] | Earlier | Blocks | None,
+        mask: Float[Tensor, "#batch _ query key"] | Added | Blocks | None,
         rotate: Rotation,
         cache: LayerCache | None = None,
         places: Places | None = None,
@@ -127,7 +127,7 @@ class Attention(nn.Module):
         q: Float[Tensor, "batch head query d_head"],
         k: Float[Tensor, "batch kv_head key d_head"],
         v: Float[Tensor, "batch kv_head key d_head"],
-        mask: Float[Tensor, "#batch _ query key"] | Earlier | Blocks | None,
+        mask: Float[Tensor, "#batch _ query key"] | Added | Blocks | None,
         chosen: Int[Tensor, " place"] | None = None,
     ) -> Float[Tensor, "*query d_model"]:
         """The weighted sums of all heads side by side, through W0; computed as exactly as the keys were kept.
@@ -138,13 +138,14 @@ class Attention(nn.Module):
         if isinstance(mask, Blocks):
             context = self.by_blocks(q, k, v, mask)
         else:
-            added = plain(mask)
+            known = Added(mask) if isinstance(mask, Tensor) else mask
+            added = plain(known)
             if k.dtype != dtype:
                 q, added = q.to(k.dtype), None if added is None else added.to(k.dtype)
             if not self.stepwise(q):
                 context = self.fused(q, k, v, added)
-            elif added is not None and self.at_once(q, k, added):
-                context = weighted_sum(q, k, v, added, self.scale, earlier=isinstance(mask, Earlier))
+            elif known is not None and self.at_once(q, k, known):
+                context = weighted_sum(q, k, v, known, self.scale)
             else:
                 context = self.attend(q, k, v, added)
         side_by_side = self.context(context).transpose(1, 2).flatten(2)
@@ -193,7 +194,7 @@ class Attention(nn.Module):
         single = q.size(2) == 1 and not torch.is_grad_enabled()
         return q.device.type == "cpu" and q.size(2) <= LONGEST_STEPWISE and not single
 
-    def at_once(self, q: Tensor, k: Tensor, mask: Tensor) -> bool:
+    def at_once(self, q: Tensor, k: Tensor, mask: Added) -> bool:
         """Whether the steps may be one operation: in training, where nothing is looked at, bent, left out or shared."""
         return (
             torch.is_grad_enabled()
@@ -201,7 +202,8 @@ class Attention(nn.Module):
             and not (self.scores.watched or self.weights.watched)
             and self.cap is None
             and not (self.training and self.dropout.share)
-            and not mask.requires_grad
+            and (mask.bias is not None or not mask.mask.requires_grad)
+            and mask.mask.dtype == q.dtype
             and q.size(1) == k.size(1)
         )
 

@@ -12,7 +12,7 @@ from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.feed_forward import build_feed_forward
-from osnowa.model.mask import Blocks, Earlier
+from osnowa.model.mask import Added, Blocks
 from osnowa.model.norm import build_norm
 from osnowa.model.places import Places
 from osnowa.model.position import Rotation
@@ -56,7 +56,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch seq d_model"],
-        mask: Float[Tensor, "#batch _ seq key"] | Earlier | Blocks | None,
+        mask: Float[Tensor, "#batch _ seq key"] | Added | Blocks | None,
         rotate: Rotation,
         memory: Float[Tensor, "batch memory d_model"] | None = None,
         memory_mask: Float[Tensor, "batch 1 seq memory"] | Blocks | None = None,

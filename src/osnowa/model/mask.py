@@ -57,15 +57,17 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """An additive mask that shows nobody a later place of the row; what padding may see is nobody's concern."""
+class Added:
+    """An additive mask for all queries of a row, and what is known of it. What padding may see is nobody's concern."""
 
     mask: Float[Tensor, "#batch _ query key"]
+    earlier: bool = False  # it shows nobody a later place of the row
+    bias: Float[Tensor, "#batch head query key"] | None = None  # the part of it that is trained
 
 
-def plain(mask: Tensor | Earlier | None) -> Float[Tensor, "#batch _ query key"] | None:
+def plain(mask: Tensor | Added | None) -> Float[Tensor, "#batch _ query key"] | None:
     """The additive mask itself."""
-    return mask.mask if isinstance(mask, Earlier) else mask
+    return mask.mask if isinstance(mask, Added) else mask
 
 
 def visible(

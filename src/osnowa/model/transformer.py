@@ -13,7 +13,7 @@ from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.feed_forward import Experts, balance_loss
 from osnowa.model.head import LanguageModelHead, NextSentenceHead
-from osnowa.model.mask import Blocks, Earlier, Layout, additive, blocks, visible
+from osnowa.model.mask import Added, Blocks, Layout, additive, blocks, visible
 from osnowa.model.norm import build_norm
 from osnowa.model.places import Places
 from osnowa.model.position import POSITIONS, Rotation
@@ -81,7 +81,7 @@ class Stack(nn.Module):
 
     def surroundings(
         self, x: Tensor, layout: Layout, memory_layout: Layout | None, cache: Cache | None
-    ) -> tuple[dict[int | None, Tensor | Earlier | Blocks | None], Tensor | Blocks | None, list[Rotation]]:
+    ) -> tuple[dict[int | None, Tensor | Added | Blocks | None], Tensor | Blocks | None, list[Rotation]]:
         """The mask of each window, the mask across to the memory, and how layers turn queries and keys."""
         keys = layout if cache is None else cache.extend(layout)
         if cache is not None and cache.planned is not None and x.size(1) == 1:
@@ -90,13 +90,13 @@ class Stack(nn.Module):
                 if memory_layout is not None and not bool(memory_layout.document_ids.all()):
                     cache.memory_mask = additive(visible(layout, memory_layout), x.dtype)
             stop = cache.length
-            masks: dict[int | None, Tensor | Earlier | Blocks | None] = {
+            masks: dict[int | None, Tensor | Added | Blocks | None] = {
                 window: cache.ahead.mask(window, stop) for window in cache.ahead.near
             }
             return masks, cache.memory_mask, cache.ahead.rotations(stop - 1)
         rotations = self.position.rotations(layout.positions, x.dtype)
         if self.by_blocks and self.training and cache is None:
-            seen: dict[int | None, Tensor | Earlier | Blocks | None] = {
+            seen: dict[int | None, Tensor | Added | Blocks | None] = {
                 w: blocks(layout, keys, self.causal, w) for w in set(self.windows)
             }
             return seen, None if memory_layout is None else blocks(layout, memory_layout), rotations
@@ -105,11 +105,12 @@ class Stack(nn.Module):
             bias = self.position.bias(places, places)
         else:
             bias = self.position.bias(layout.positions, keys.positions)
-        full: dict[int | None, Tensor | Earlier | Blocks | None] = {
+        full: dict[int | None, Tensor | Added | Blocks | None] = {
             w: additive(visible(layout, keys, self.causal, w), x.dtype, bias) for w in set(self.windows)
         }
-        if cache is None and self.causal and layout.prefix is None:
-            full = {w: Earlier(mask) for w, mask in full.items() if isinstance(mask, Tensor)}
+        if cache is None:
+            earlier = self.causal and layout.prefix is None
+            full = {w: Added(mask, earlier, bias) for w, mask in full.items() if isinstance(mask, Tensor)}
         memory_mask = None if memory_layout is None else additive(visible(layout, memory_layout), x.dtype)
         return full, memory_mask, rotations
 
