@@ -39,16 +39,16 @@ class _Heads(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, d_head: int, layers: int, *parameters: Tensor) -> tuple[Tensor, ...]:
         weights, biases = parameters[:layers], parameters[layers:]
-        weight = torch.cat(weights)
-        made = split_heads(linear(x, weight, torch.cat(biases) if biases else None), d_head)
-        ctx.save_for_backward(x, weight)
+        made = split_heads(linear(x, torch.cat(weights), torch.cat(biases) if biases else None), d_head)
+        ctx.save_for_backward(x, *weights)
         ctx.sizes, ctx.d_head, ctx.has_bias = [len(each) for each in weights], d_head, bool(biases)
         return torch.split_with_sizes(made, [size // d_head for size in ctx.sizes], 1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
+        x, *weights = ctx.saved_tensors
+        weight = torch.cat(weights)  # not kept: a copy of them all
         gradient = x.new_empty(*x.shape[:-1], len(weight))
         parts = torch.split_with_sizes(gradient, ctx.sizes, -1)
         for part, each in zip(parts, gradients, strict=True):
