@@ -90,8 +90,8 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients  # in float32 at least: one over the number asked is no number of bfloat16
-        if gradient.is_cuda:
-            gradient = gradient[None]  # one number alone would be rounded before; a processor takes it as it is
+        if gradient.is_cuda or torch.compiler.is_compiling():
+            gradient = gradient[None]  # one number alone may be rounded before; a processor takes it as it is
         towards = (None if each is None else (each * gradient).to(each.dtype) for each in ctx.saved_tensors)
         return (*towards, None, None, None, None)
 

@@ -118,7 +118,7 @@ def gradients_of(
 def _in_parts(
     x: Float[Tensor, "*batch inputs"], matrix: Float[Tensor, "inputs outputs"], product: Callable[[Tensor], Tensor]
 ) -> Float[Tensor, "*batch outputs"]:
-    """`product` of x with the matrix, or of some rows after the others where both threads are busy then alone."""
+    """`product` of x with the matrix; of some of its rows after the others where only so both threads are busy."""
     inputs, outputs = matrix.shape
     number = x.numel() // inputs
     small = number in _ROWS and outputs in _OUTPUTS and inputs >= _INPUTS
