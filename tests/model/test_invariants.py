@@ -257,7 +257,7 @@ def test_a_row_with_nothing_to_see_stays_finite(
     layer = attention.Attention(shrink("bert-tiny")).to(dtype)
     x = (torch.randn(2, 6, layer.query.in_features) * 30).to(dtype).requires_grad_()
     mask = additive(torch.zeros(2, 1, 6, 6, dtype=torch.bool), dtype)
-    out = layer(x, x, mask, Rotation())
+    out = layer(x, mask, Rotation())
     out.sum().backward()
     assert bool(torch.isfinite(out).all())
     assert x.grad is not None

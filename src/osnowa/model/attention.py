@@ -26,7 +26,7 @@ LONGEST_STEPWISE = 1024
 
 
 class Attention(nn.Module):
-    """Attention of x over memory; self-attention when memory is x (Vaswani et al. 2017, section 3.2).
+    """Attention of x over itself, or across to a memory (Vaswani et al. 2017, section 3.2).
 
     `query`, `key`, `value` are the matrices Wq, Wk, Wv of all heads side by side, `output` is W0.
     """
@@ -51,24 +51,23 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch query d_model"],
-        memory: Float[Tensor, "batch memory d_model"],
         mask: Float[Tensor, "#batch _ query key"] | Added | Blocks | None,
         rotate: Rotation,
         cache: LayerCache | None = None,
         places: Places | None = None,
     ) -> Float[Tensor, "*query d_model"]:
-        """`cache` holds the keys and values of earlier tokens; those of `memory` are added to it.
+        """Self-attention. `cache` holds the keys and values of earlier tokens; those of x are added to it.
 
         With `places` the result is of these queries alone: [place, d_model].
         """
         queries = None if places is None or cache is not None or self.watched else places.queries
         if queries is not None and not isinstance(mask, Blocks):
-            q = self.query_norm(self.split(self.query(queries.of(x))))
-            k, v = heads_of(memory, (self.key, self.value), self.d_head)
+            q = self.query_norm(split_heads(self.query(queries.of(x)), self.d_head))
+            k, v = heads_of(x, (self.key, self.value), self.d_head)
             every = plain(mask)
             seen = None if every is None else queries.along(every)
             return self.look(rotate.along(queries)(q), rotate(self.key_norm(k)), v, seen, queries.slots)
-        q, k, v = self.project(x, memory, rotate)
+        q, k, v = self.project(x, rotate)
         if cache is not None:
             k, v = cache.append(k, v)
         return self.look(q, k, v, mask, None if places is None else places.flat)
@@ -78,20 +77,15 @@ class Attention(nn.Module):
         """Whether somebody looks at the queries or at what comes of them, and so expects all."""
         return any(each._forward_hooks for each in (self.query, self.scores, self.weights, self.context))
 
-    def project(
-        self, x: Float[Tensor, "batch query d_model"], memory: Float[Tensor, "batch memory d_model"], rotate: Rotation
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def project(self, x: Float[Tensor, "batch query d_model"], rotate: Rotation) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values "batch head seq d_head", the first two normalised and turned.
 
         One product gives all three where they are joined; then queries and keys that no norm parts are turned together.
         """
-        if self.joined is None or self.joined.watched or memory is not x:
-            if memory is x:
-                q, k, v = heads_of(x, (self.query, self.key, self.value), self.d_head)
-            else:
-                q, (k, v) = self.split(self.query(x)), heads_of(memory, (self.key, self.value), self.d_head)
+        if self.joined is None or self.joined.watched:
+            q, k, v = heads_of(x, (self.query, self.key, self.value), self.d_head)
             return rotate(self.query_norm(q)), rotate(self.key_norm(k)), v
-        heads = self.split(self.joined(x))
+        heads = split_heads(self.joined(x), self.d_head)
         sizes = [size // self.d_head for size in self.joined.sizes]
         if self.normed:
             q, k, v = torch.split_with_sizes(heads, sizes, dim=1)
@@ -119,7 +113,7 @@ class Attention(nn.Module):
             k, v = (k, v) if cache is None else cache.append(k, v)
         else:
             k, v = cache.keys, cache.values
-        q = self.query_norm(self.split(self.query(x)))
+        q = self.query_norm(split_heads(self.query(x), self.d_head))
         return self.look(q, k, v, mask, None if places is None else places.flat)
 
     def look(
@@ -221,10 +215,6 @@ class Attention(nn.Module):
         scores = self.scores(scores if mask is None else scores + mask)
         weights = self.dropout(self.weights(scores.softmax(-1)))
         return (weights.reshape(*sharing, k.size(2)) @ v).view(q.shape)
-
-    def split(self, x: Float[Tensor, "batch seq width"]) -> Float[Tensor, "batch head seq d_head"]:
-        """The heads side by side become an axis of their own."""
-        return split_heads(x, self.d_head)
 
 
 def softcap(x: Tensor, cap: float | None) -> Tensor:

@@ -69,7 +69,7 @@ class Block(nn.Module):
         """
         own, across = cache
         kept = places if memory is None else None
-        x = self.attention_residual(x, lambda h: self.attention(h, h, mask, rotate, own, kept), kept)
+        x = self.attention_residual(x, lambda h: self.attention(h, mask, rotate, own, kept), kept)
         if memory is not None:
             x = self.cross_residual(
                 x, lambda h: self.cross_attention.look_across(h, memory, memory_mask, across, places), places
