@@ -15,6 +15,7 @@ from osnowa.explain.program import STACKS, layers_of, rotary_kinds, window_kinds
 from osnowa.explain.question import Question, Row
 from osnowa.explain.step import Array
 from osnowa.model import Layout, Transformer, visible
+from osnowa.model.module import Same
 from osnowa.model.position import Relative, Rotary, Sinusoidal, Turn, bucket
 
 Shaper = Callable[[Array], Array]
@@ -175,7 +176,7 @@ class _Hooks:
 
     def on(self, module: Any, name: str, shape: Shaper | None = None, *, identity: bool = False) -> None:
         """Keep what `module` gives under `name`."""
-        if type(module) is nn.Identity and not identity:
+        if type(module) is Same and not identity:
             return
 
         def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from osnowa.generate.products import ROWS_AT_ONCE, Part, in_rows
+from osnowa.model.module import Module
 
 GROUP = 32  # so many neighbours in a row of the matrix share a step and a middle
 _MOST = 15
@@ -18,7 +19,7 @@ _OUTPUTS = 16
 _SHARES = tuple(1 - 0.03 * each for each in range(9))
 
 
-class Int4Linear(nn.Module):
+class Int4Linear(Module):
     """y = x W^T + b where 32 neighbours in a row of W are (whole number from 0 to 15, less 8) times a step, plus a middle.
 
     Products are summed in float32; inputs, steps, middles and results are rounded to bfloat16. With both of a group's

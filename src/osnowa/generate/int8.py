@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from osnowa.generate.products import ROWS_AT_ONCE, in_rows
+from osnowa.model.module import Module
 
 _MOST = 127
 # Rows at once up to which the library's product of whole numbers is the faster one; more are multiplied in float32.
@@ -15,7 +16,7 @@ MOST_ROWS = 32
 _STRIDE = 16
 
 
-class Int8Linear(nn.Module):
+class Int8Linear(Module):
     """y = x W^T + b where each row of W is whole numbers from -127 to 127 times one factor, its largest number / 127.
 
     Products are summed in float32, inputs and results rounded to bfloat16. Rows of `weight` end with zeros where their

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from osnowa.model import Transformer
 from osnowa.model.joined import Joined
+from osnowa.model.module import Module
 
 
 class Replacement(Protocol):
@@ -29,7 +30,7 @@ class Replacement(Protocol):
 ROWS_AT_ONCE = 1024  # of a matrix that is rounded, so that little is made beside it
 
 
-class Part(nn.Module):
+class Part(Module):
     """Outputs `first` to `stop` of a product that can only be asked whole."""
 
     def __init__(self, whole: nn.Module, first: int, stop: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
@@ -14,6 +14,7 @@ from osnowa.model.heads import heads_of, split_heads
 from osnowa.model.joined import Joined
 from osnowa.model.linear import Linear
 from osnowa.model.mask import Added, Blocks, plain
+from osnowa.model.module import Module
 from osnowa.model.norm import build_norm
 from osnowa.model.places import Places
 from osnowa.model.position import Rotation
@@ -25,7 +26,7 @@ from osnowa.model.weighted_sum import weighted_sum
 LONGEST_STEPWISE = 1024
 
 
-class Attention(nn.Module):
+class Attention(Module):
     """Attention of x over itself, or across to a memory (Vaswani et al. 2017, section 3.2).
 
     `query`, `key`, `value` are the matrices Wq, Wk, Wv of all heads side by side, `output` is W0.

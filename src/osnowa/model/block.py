@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from osnowa.model.attention import Attention
 from osnowa.model.cache import LayerCache
@@ -13,13 +13,14 @@ from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.feed_forward import build_feed_forward
 from osnowa.model.mask import Added, Blocks
+from osnowa.model.module import Module
 from osnowa.model.norm import build_norm
 from osnowa.model.places import Places
 from osnowa.model.position import Rotation
 from osnowa.model.tap import Tap
 
 
-class Residual(nn.Module):
+class Residual(Module):
     """Add & Norm: norm_after(x + norm_out(f(norm_in(x)))); norms that the placement does not use are the identity."""
 
     def __init__(self, config: ModelConfig, norm_in: bool = True) -> None:
@@ -43,7 +44,7 @@ class Residual(nn.Module):
         return self.norm_after(self.added(x + self.dropout(change)))
 
 
-class Block(nn.Module):
+class Block(Module):
     """Self-attention, cross-attention where there is a memory to look across, and the feed-forward network."""
 
     def __init__(self, config: ModelConfig, cross: bool = False, norm_in: bool = True) -> None:

@@ -32,11 +32,13 @@ class LayerCache:
             shape = (*keys.shape[:2], self.capacity, keys.size(3))
             kept = torch.promote_types(keys.dtype, torch.float32) if keys.device.type == "cpu" else keys.dtype
             self.keys, self.values = keys.new_empty(shape, dtype=kept), values.new_empty(shape, dtype=kept)
-        stop = self.length + keys.size(2)
+        new = keys.size(2)
+        stop = self.length + new
         assert stop <= self.capacity, f"{stop} tokens in a cache for {self.capacity}"
-        self.keys[:, :, self.length : stop], self.values[:, :, self.length : stop] = keys, values
+        self.keys.narrow(2, self.length, new).copy_(keys)
+        self.values.narrow(2, self.length, new).copy_(values)
         self.length = stop
-        return self.keys[:, :, :stop], self.values[:, :, :stop]
+        return self.keys.narrow(2, 0, stop), self.values.narrow(2, 0, stop)
 
     def reorder(self, rows: Int[Tensor, " new_batch"]) -> None:
         """Row i becomes what row rows[i] was; only what is filled is copied."""

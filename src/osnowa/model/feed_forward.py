@@ -11,10 +11,11 @@ from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
 from osnowa.model.joined import Joined
 from osnowa.model.linear import ACTIVATIONS, Linear, activate
+from osnowa.model.module import Module
 from osnowa.model.tap import Tap
 
 
-class FeedForward(nn.Module):
+class FeedForward(Module):
     """down(activation(up(x))) (Vaswani et al. 2017, section 3.3)."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -48,7 +49,7 @@ class GatedFeedForward(FeedForward):
         self.joined = Joined((self.gate, self.up), turned=turned)
 
 
-class Experts(nn.Module):
+class Experts(Module):
     """Several gated networks; a router sends each token through the few that fit best (Jiang et al. 2024, Mixtral, 2.1).
 
     The weights of the chosen experts' outputs are the router's probabilities, scaled to sum to 1.

@@ -10,11 +10,12 @@ from osnowa.model.attention import softcap
 from osnowa.model.config import ModelConfig
 from osnowa.model.cross_entropy import projected_cross_entropy
 from osnowa.model.linear import Linear, activate
+from osnowa.model.module import Module, Same
 from osnowa.model.norm import build_norm
 from osnowa.model.tap import Tap
 
 
-class Transform(nn.Module):
+class Transform(Module):
     """Dense, activation, norm: the first of the two layers of the masked-token head (Devlin et al. 2019)."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -26,12 +27,12 @@ class Transform(nn.Module):
         return self.norm(activate(hidden, self.dense, self.activation))
 
 
-class LanguageModelHead(nn.Module):
+class LanguageModelHead(Module):
     """Logits over the vocabulary: how well each token fits this place. The projection may be the token embedding."""
 
     def __init__(self, config: ModelConfig, token: nn.Embedding) -> None:
         super().__init__()
-        self.transform = Transform(config) if config.head_transform else nn.Identity()
+        self.transform = Transform(config) if config.head_transform else Same()
         self.projection = Linear(config.d_model, config.vocab_size, bias=config.head_bias)
         if config.tie_embeddings:
             self.projection.weight = token.weight
@@ -73,7 +74,7 @@ class LanguageModelHead(nn.Module):
         )
 
 
-class NextSentenceHead(nn.Module):
+class NextSentenceHead(Module):
     """Two logits from the first token's vector: index 0 "B follows A", 1 "B is from elsewhere" (Devlin et al. 2019)."""
 
     def __init__(self, config: ModelConfig) -> None:

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from osnowa.model.module import Module
+
 
 class Product(Protocol):
     """A matrix, a bias or none, and what they make of an input."""
@@ -35,7 +37,7 @@ def multiply(
     return found.view(*x.shape[:-1], -1)
 
 
-class AskedLinear(nn.Linear):
+class AskedLinear(Module, nn.Linear):
     """A linear layer that nobody trains: same parameters, same numbers, single rows in less time."""
 
     @classmethod

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from osnowa.model.module import Module, watched
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,
@@ -28,7 +30,7 @@ _ROWS, _INPUTS, _OUTPUTS = range(768, 1280), 768, range(640, 769)
 _PART = 512
 
 
-class Linear(nn.Linear):
+class Linear(Module, nn.Linear):
     """x W^T + b (nn.Linear); in training on a processor in bfloat16 with gradients of its own making."""
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
@@ -53,11 +55,6 @@ def trained(x: Tensor, layers: Sequence[nn.Module]) -> list[Linear]:
         return []
     plain = [each for each in layers if type(each) is Linear and not watched(each)]
     return plain if len(plain) == len(layers) else []
-
-
-def watched(layer: nn.Module) -> bool:
-    """Whether anything hangs on the call of a layer."""
-    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
 
 
 class _Product(torch.autograd.Function):

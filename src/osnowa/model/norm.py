@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from osnowa.model.config import ModelConfig
+from osnowa.model.module import Module, Same
 
 
-class RMSNorm(nn.Module):
+class RMSNorm(Module):
     """x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich 2019); with `offset` the factor is 1 + weight.
 
     The mean is taken in float32 at least: bfloat16 has 8 bits, and a sum of squares needs more.
@@ -29,10 +31,16 @@ class RMSNorm(nn.Module):
         if torch.is_grad_enabled() and not x.is_cuda:
             found: Tensor = _RootMeanSquare.apply(x, weight, self.eps)  # type: ignore[no-untyped-call]
             return found
-        if x.numel() == x.size(-1) and x.device.type == "cpu":  # one token: 11 to 15 us, the library's own call 25
+        if x.numel() == x.size(-1) and x.device.type == "cpu":  # one token: 23 us between products, the library's 32
             length = torch.linalg.vector_norm(x, dtype=torch.promote_types(x.dtype, torch.float32)).item()
-            return x * (length * length / x.size(-1) + self.eps) ** -0.5 * weight
+            scale = (length * length / x.size(-1) + self.eps) ** -0.5
+            return torch.addcmul(_nothing(x.dtype), x, weight, value=scale)  # one call for both products
         return F.rms_norm(x, weight.shape, weight, self.eps)  # a GPU has one kernel for it each way
+
+
+@cache
+def _nothing(dtype: torch.dtype) -> Float[Tensor, ""]:
+    return torch.zeros((), dtype=dtype)
 
 
 class _RootMeanSquare(torch.autograd.Function):
@@ -74,7 +82,7 @@ class _RootMeanSquare(torch.autograd.Function):
         return towards_rows.view(gradients[0].shape), towards_weight, None
 
 
-class LayerNorm(nn.LayerNorm):
+class LayerNorm(Module, nn.LayerNorm):
     """(x - mean(x)) / sqrt(variance(x) + eps) * weight + bias (Ba et al. 2016)."""
 
     def forward(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch width"]:
@@ -117,7 +125,7 @@ def build_norm(config: ModelConfig, used: bool = True, width: int | None = None)
     """LayerNorm (Ba et al. 2016) or RMSNorm over `width` (d_model); the identity when not `used`."""
     width = width or config.d_model
     if not used:
-        return nn.Identity()
+        return Same()
     if config.norm == "rmsnorm":
         return RMSNorm(width, config.norm_eps, config.norm_offset)
     return LayerNorm(width, eps=config.norm_eps, bias=config.norm_bias)

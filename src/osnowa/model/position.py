@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from osnowa.model.config import ModelConfig
+from osnowa.model.module import Module
 from osnowa.model.places import Queries
 
 
@@ -43,7 +44,7 @@ class Turn(Rotation):
         return Turn(queries.along(self.cos), queries.along(self.sin))
 
 
-class Position(nn.Module):
+class Position(Module):
     """No order at all; the base of the others."""
 
     def __init__(self, config: ModelConfig, causal: bool) -> None:

@@ -14,13 +14,14 @@ from osnowa.model.dropout import Dropout
 from osnowa.model.feed_forward import Experts, balance_loss
 from osnowa.model.head import LanguageModelHead, NextSentenceHead
 from osnowa.model.mask import Added, Blocks, Layout, additive, blocks, visible
+from osnowa.model.module import Module
 from osnowa.model.norm import build_norm
 from osnowa.model.places import Places
 from osnowa.model.position import POSITIONS, Rotation
 from osnowa.model.tap import Tap
 
 
-class Embedding(nn.Module):
+class Embedding(Module):
     """Token plus segment vectors; the position is added in the stack, where order enters."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -39,7 +40,7 @@ class Embedding(nn.Module):
         return x + self.segment(torch.zeros_like(tokens) if segments is None else segments)
 
 
-class Stack(nn.Module):
+class Stack(Module):
     """The encoder (causal=False) or the decoder (causal=True)."""
 
     def __init__(self, config: ModelConfig, num_layers: int, causal: bool, cross: bool = False) -> None:
@@ -115,7 +116,7 @@ class Stack(nn.Module):
         return full, memory_mask, rotations
 
 
-class Transformer(nn.Module):
+class Transformer(Module):
     """Encoder-only, decoder-only or encoder-decoder, by which layer counts the config gives."""
 
     def __init__(self, config: ModelConfig) -> None:
