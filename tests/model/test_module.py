@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from osnowa.model.dropout import Dropout
 from osnowa.model.joined import AskedLinear
 from osnowa.model.linear import Linear
-from osnowa.model.module import Module, Same, watched
+from osnowa.model.module import Module, Same
 from osnowa.model.norm import LayerNorm
 from osnowa.model.tap import Tap
 
@@ -22,7 +22,7 @@ class Twice(Module):
         return x * times
 
 
-MODULES: dict[str, Callable[[], nn.Module]] = {
+MODULES: dict[str, Callable[[], Module]] = {
     "own": Twice,
     "same": Same,
     "tap": lambda: Tap("batch width"),
@@ -52,14 +52,14 @@ def test_every_hook_is_called_and_none_when_it_is_gone(kind: str) -> None:
         "back": lambda: module.register_full_backward_hook(note("back")),
         "begin back": lambda: module.register_full_backward_pre_hook(note("begin back")),
     }
-    assert not watched(module)
+    assert not module.watched
     for name, hung in hang.items():
         handle = hung()
-        assert watched(module)
+        assert module.watched
         module(x * 1).sum().backward()
         handle.remove()
         assert seen == [name]
         seen.clear()
         module(x * 1).sum().backward()
         assert not seen
-    assert not watched(module)
+    assert not module.watched

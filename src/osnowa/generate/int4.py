@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from osnowa.generate.products import ROWS_AT_ONCE, Part, in_rows
 from osnowa.model.module import Module
@@ -56,7 +56,7 @@ class Int4Linear(Module):
         packed = torch._convert_weight_to_int4pack_for_cpu(whole, 1)
         return cls(packed, groups, None if bias is None else bias.detach(), outputs)
 
-    def part(self, first: int, stop: int) -> nn.Module:
+    def part(self, first: int, stop: int) -> Module:
         """Some of the outputs, for who looks at them alone: computes all of them."""
         return Part(self, first, stop)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from osnowa.generate.products import Part
 from osnowa.model.module import Module
@@ -29,7 +29,7 @@ class PackedLinear(Module):
         packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), 1)
         return cls(packed, None if bias is None else bias.detach())
 
-    def part(self, first: int, stop: int) -> nn.Module:
+    def part(self, first: int, stop: int) -> Module:
         """Some of the outputs, for who looks at them alone: computes all of them."""
         return Part(self, first, stop)
 

@@ -22,7 +22,7 @@ class Replacement(Protocol):
 
     def __call__(self, x: Tensor, /) -> Tensor: ...
 
-    def part(self, first: int, stop: int) -> nn.Module:
+    def part(self, first: int, stop: int) -> Module:
         """The outputs from `first` to `stop`; the memory is shared."""
         ...
 
@@ -56,9 +56,10 @@ def replace(model: Transformer, make: Callable[[Tensor, Tensor | None], Replacem
         joined = getattr(module, "joined", None)
         if isinstance(joined, Joined):
             whole = make(joined.product.weight, joined.product.bias)
-            parts, first = {}, 0
-            for layer, size in zip(joined.layers, joined.sizes, strict=True):
-                parts[layer] = whole.part(first, first + size)
+            parts: dict[nn.Module, Module] = {}
+            first = 0
+            for part, size in zip(joined.layers, joined.sizes, strict=True):
+                parts[part] = whole.part(first, first + size)
                 first += size
             for name, layer in list(module.named_children()):
                 if layer in parts:

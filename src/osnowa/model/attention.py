@@ -61,7 +61,7 @@ class Attention(Module):
 
         With `places` the result is of these queries alone: [place, d_model].
         """
-        queries = None if places is None or cache is not None or self.watched else places.queries
+        queries = None if places is None or cache is not None or self.shown else places.queries
         if queries is not None and not isinstance(mask, Blocks):
             q = self.query_norm(split_heads(self.query(queries.of(x)), self.d_head))
             k, v = heads_of(x, (self.key, self.value), self.d_head)
@@ -74,9 +74,9 @@ class Attention(Module):
         return self.look(q, k, v, mask, None if places is None else places.flat)
 
     @property
-    def watched(self) -> bool:
+    def shown(self) -> bool:
         """Whether somebody looks at the queries or at what comes of them, and so expects all."""
-        return any(each._forward_hooks for each in (self.query, self.scores, self.weights, self.context))
+        return any(each.watched for each in (self.query, self.scores, self.weights, self.context))
 
     def project(self, x: Float[Tensor, "batch query d_model"], rotate: Rotation) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values "batch head seq d_head", the first two normalised and turned.

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from osnowa.model.linear import Linear
 from osnowa.model.module import Module
 
 
@@ -37,7 +38,7 @@ def multiply(
     return found.view(*x.shape[:-1], -1)
 
 
-class AskedLinear(Module, nn.Linear):
+class AskedLinear(Linear):
     """A linear layer that nobody trains: same parameters, same numbers, single rows in less time."""
 
     @classmethod
@@ -70,8 +71,8 @@ class Joined:
     """
 
     @torch.no_grad()
-    def __init__(self, layers: Sequence[nn.Linear], *, turned: bool) -> None:
-        self.layers: tuple[nn.Module, ...] = tuple(layers)
+    def __init__(self, layers: Sequence[Linear], *, turned: bool) -> None:
+        self.layers: tuple[Module, ...] = tuple(layers)
         self.sizes = [each.out_features for each in layers]
         weight = torch.cat([each.weight for each in layers])
         weight = weight.t().contiguous().t() if turned else weight
@@ -83,7 +84,7 @@ class Joined:
     @property
     def watched(self) -> bool:
         """Whether somebody looks at one of the layers, which this passes by."""
-        return any(each._forward_hooks for each in self.layers)
+        return any(each.watched for each in self.layers)
 
     def __call__(self, x: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch outputs"]:
         return self.product(x)

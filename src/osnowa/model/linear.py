@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from osnowa.model.module import Module, watched
+from osnowa.model.module import Module
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -53,7 +53,7 @@ def trained(x: Tensor, layers: Sequence[nn.Module]) -> list[Linear]:
     """`layers`, where all are plain ones in training on a processor and nobody looks at what they are given or give."""
     if x.device.type != "cpu" or not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return []
-    plain = [each for each in layers if type(each) is Linear and not watched(each)]
+    plain = [each for each in layers if type(each) is Linear and not each.watched]
     return plain if len(plain) == len(layers) else []
 
 

@@ -14,7 +14,12 @@ class Module(nn.Module):
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(*args, **kwargs) if watched(self) else self.forward(*args, **kwargs)
+        return super().__call__(*args, **kwargs) if self.watched else self.forward(*args, **kwargs)
+
+    @property
+    def watched(self) -> bool:
+        """Whether a hook hangs on the call."""
+        return bool(self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks)
 
 
 class Same(Module):
@@ -22,10 +27,3 @@ class Same(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x
-
-
-def watched(module: nn.Module) -> bool:
-    """Whether anything hangs on the call of a module."""
-    return bool(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-    )

@@ -11,8 +11,3 @@ class Tap(Same):
     def __init__(self, axes: str) -> None:
         super().__init__()
         self.axes = tuple(axes.split())
-
-    @property
-    def watched(self) -> bool:
-        """True while a forward hook is attached."""
-        return bool(self._forward_hooks)
