@@ -17,6 +17,7 @@ from osnowa.explain.question import Question
 from osnowa.explain.step import Array
 from osnowa.explain.watch import layout_of
 from osnowa.model import Transformer
+from osnowa.model.attention import Remembered
 
 # Multiplications and additions for all the passes: beyond it, on one core, it would take half a minute.
 MOST_WORK = 1e12
@@ -43,10 +44,11 @@ class Ablation:
         self.side = question.last
         self.stack = getattr(model, STACKS[self.side])
         layout = layout_of(question.rows[self.side])
-        self.memory: Tensor | None = None
-        memory_layout = None
+        memory, memory_layout = None, None
         if self.side == "dec" and "enc" in question.rows:
-            self.memory, memory_layout = self._tensor("enc.hidden"), layout_of(question.rows["enc"])
+            memory, memory_layout = self._tensor("enc.hidden"), layout_of(question.rows["enc"])
+        with torch.inference_mode():
+            self.remembered: list[Remembered] = [each for each in self.stack.remembered(memory, None) if each]
         x = self._tensor(layer_input(forward, self.side, 0))
         self.masks, self.memory_mask, self.rotations = self.stack.surroundings(x, layout, memory_layout, None)
 
@@ -61,13 +63,13 @@ class Ablation:
         heads, cross, networks = list[Array](), list[Array](), list[Array]()
         config, layers = self.model.config, len(self.stack.blocks)
         count = config.num_heads
-        rows = count + 1 + (count if self.memory is not None else 0)
+        rows = count + 1 + (count if self.remembered else 0)
         for layer in range(layers):
             with _silence(self.stack.blocks[layer], config.head_width, count):
                 found = self.answer(layer, rows)
             heads.append(found[:count])
             networks.append(found[count])
-            cross += [found[count + 1 :]] if self.memory is not None else []
+            cross += [found[count + 1 :]] if self.remembered else []
         return {
             "p": self.answer(layers - 1, 1)[0],
             "without_head": np.stack(heads),
@@ -78,12 +80,14 @@ class Ablation:
     def answer(self, first: int, rows: int) -> Array:
         """[row, candidate] probabilities at the place, from layer `first` on, for `rows` copies of what goes into it."""
         x = self._tensor(layer_input(self.forward, self.side, first)).repeat(rows, 1, 1)
-        memory = None if self.memory is None else self.memory.repeat(rows, 1, 1)
+        memory = [tuple(each.expand(rows, -1, -1, -1) for each in both) for both in self.remembered]
         memory_mask = None if self.memory_mask is None else self.memory_mask.repeat(rows, 1, 1, 1)
         windows, turns = self.stack.windows, self.rotations
         for layer in range(first, len(self.stack.blocks)):
             mask = self.masks[windows[layer % len(windows)]]
-            x = self.stack.blocks[layer](x, mask, turns[layer % len(turns)], memory, memory_mask)
+            x = self.stack.blocks[layer](
+                x, mask, turns[layer % len(turns)], memory[layer] if memory else None, memory_mask
+            )
         p = self.model.head(self.stack.final_norm(x)[:, self.place]).softmax(-1)
         return p[:, self.candidates].numpy()
 

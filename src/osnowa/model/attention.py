@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -24,6 +26,9 @@ from osnowa.model.weighted_sum import weighted_sum
 # Longest row for which step-by-step products beat the fused kernel in training on a CPU: forward and backward in bf16
 # take 11.9 ms against 50.0 at 128 tokens and 56 against 132 at 1,024 (2 Zen 5 cores).
 LONGEST_STEPWISE = 1024
+
+
+Remembered = tuple[Float[Tensor, "batch kv_head memory d_head"], Float[Tensor, "batch kv_head memory d_head"]]
 
 
 class Attention(Module):
@@ -102,18 +107,12 @@ class Attention(Module):
     def look_across(
         self,
         x: Float[Tensor, "batch query d_model"],
-        memory: Float[Tensor, "batch memory d_model"],
+        memory: Remembered,
         mask: Float[Tensor, "batch 1 query memory"] | Blocks | None,
-        cache: LayerCache | None = None,
         places: Places | None = None,
     ) -> Float[Tensor, "*query d_model"]:
-        """Cross-attention, without order; `cache` keeps the memory's keys and values, which never change."""
-        if cache is None or cache.keys is None or cache.values is None:
-            k, v = heads_of(memory, (self.key, self.value), self.d_head)
-            k = self.key_norm(k)
-            k, v = (k, v) if cache is None else cache.append(k, v)
-        else:
-            k, v = cache.keys, cache.values
+        """Cross-attention to what `remember` made of the memory; without order."""
+        k, v = memory
         q = self.query_norm(split_heads(self.query(x), self.d_head))
         return self.look(q, k, v, mask, None if places is None else places.flat)
 
@@ -216,6 +215,16 @@ class Attention(Module):
         scores = self.scores(scores if mask is None else scores + mask)
         weights = self.dropout(self.weights(scores.softmax(-1)))
         return (weights.reshape(*sharing, k.size(2)) @ v).view(q.shape)
+
+
+def remember(memory: Float[Tensor, "batch memory d_model"], layers: Sequence[Attention]) -> list[Remembered]:
+    """The memory's keys and values for the cross-attention of each of `layers`; in training one product for all of them.
+
+    (Four layers, 4,096 x 256, forward and back: 13 ms for one after the other, 10 at once; two cores with AMX.)
+    """
+    parts = [part for each in layers for part in (each.key, each.value)]
+    made = heads_of(memory, parts, layers[0].d_head)
+    return [(each.key_norm(k), v) for each, k, v in zip(layers, made[::2], made[1::2], strict=True)]
 
 
 def softcap(x: Tensor, cap: float | None) -> Tensor:

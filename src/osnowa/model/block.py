@@ -7,7 +7,7 @@ from collections.abc import Callable
 from jaxtyping import Float
 from torch import Tensor
 
-from osnowa.model.attention import Attention
+from osnowa.model.attention import Attention, Remembered
 from osnowa.model.cache import LayerCache
 from osnowa.model.config import ModelConfig
 from osnowa.model.dropout import Dropout
@@ -59,20 +59,19 @@ class Block(Module):
         x: Float[Tensor, "batch seq d_model"],
         mask: Float[Tensor, "#batch _ seq key"] | Added | Blocks | None,
         rotate: Rotation,
-        memory: Float[Tensor, "batch memory d_model"] | None = None,
+        memory: Remembered | None = None,
         memory_mask: Float[Tensor, "batch 1 seq memory"] | Blocks | None = None,
-        cache: tuple[LayerCache | None, LayerCache | None] = (None, None),
+        cache: LayerCache | None = None,
         places: Places | None = None,
     ) -> Float[Tensor, "*place d_model"]:
-        """`cache`: what self-attention and cross-attention remember.
+        """`memory`: its keys and values for this layer. `cache`: what self-attention remembers.
 
         With `places` what comes after the last look at other places is computed for these alone.
         """
-        own, across = cache
         kept = places if memory is None else None
-        x = self.attention_residual(x, lambda h: self.attention(h, mask, rotate, own, kept), kept)
+        x = self.attention_residual(x, lambda h: self.attention(h, mask, rotate, cache, kept), kept)
         if memory is not None:
             x = self.cross_residual(
-                x, lambda h: self.cross_attention.look_across(h, memory, memory_mask, across, places), places
+                x, lambda h: self.cross_attention.look_across(h, memory, memory_mask, places), places
             )
         return self.feed_forward_residual(x, self.feed_forward)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -13,11 +14,7 @@ from osnowa.model.mask import Layout
 
 
 class LayerCache:
-    """The keys and values of one layer in buffers of fixed size: nothing is copied when a token is added.
-
-    Those of sixteen bits are kept in float32 on a CPU, whose attention for one query over 100 keys takes 29 us so and
-    113 in bfloat16 (over 500: 99 and 547).
-    """
+    """The keys and values of one layer in buffers of fixed size: nothing is copied when a token is added."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity, self.length = capacity, 0
@@ -30,8 +27,7 @@ class LayerCache:
         """All keys and values so far, these included."""
         if self.keys is None or self.values is None:
             shape = (*keys.shape[:2], self.capacity, keys.size(3))
-            kept = torch.promote_types(keys.dtype, torch.float32) if keys.device.type == "cpu" else keys.dtype
-            self.keys, self.values = keys.new_empty(shape, dtype=kept), values.new_empty(shape, dtype=kept)
+            self.keys, self.values = (each.new_empty(shape, dtype=kept(each)) for each in (keys, values))
         new = keys.size(2)
         stop = self.length + new
         assert stop <= self.capacity, f"{stop} tokens in a cache for {self.capacity}"
@@ -53,6 +49,14 @@ class LayerCache:
         return buffer
 
 
+def kept(x: Tensor) -> torch.dtype:
+    """The numbers that keys or values are kept in: float32 on a CPU where they have sixteen bits.
+
+    Its attention for one query over 100 keys takes 29 us so and 113 in bfloat16 (over 500: 99 and 547).
+    """
+    return torch.promote_types(x.dtype, torch.float32) if x.device.type == "cpu" else x.dtype
+
+
 @dataclass
 class Cache:
     """What a decoder remembers of a row: its layers' keys and values, those of the memory, and where each key stands.
@@ -64,7 +68,7 @@ class Cache:
     capacity: int
     planned: Layout | None = None
     layers: dict[int, LayerCache] = field(default_factory=dict)
-    memory: dict[int, LayerCache] = field(default_factory=dict)  # cross-attention: computed once
+    memory: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # cross-attention: computed once
     layout: Layout | None = None
     ahead: Ahead | None = None
     memory_mask: Tensor | None = None  # of single tokens, when the layout is planned
@@ -78,9 +82,10 @@ class Cache:
         """The cache of self-attention in layer `index`."""
         return self.layers.setdefault(index, LayerCache(self.capacity))
 
-    def memory_layer(self, index: int, length: int) -> LayerCache:
-        """The cache of cross-attention in layer `index`, for a memory of so many tokens."""
-        return self.memory.setdefault(index, LayerCache(length))
+    def keep(self, memory: Iterable[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of the memory "batch kv_head memory d_head" for each layer's cross-attention, from now on."""
+        self.memory = [(k.to(kept(k)).contiguous(), v.to(kept(v)).contiguous()) for k, v in memory]
+        return self.memory
 
     def extend(self, new: Layout) -> Layout:
         """The layout of every key so far, the new ones included."""
@@ -110,7 +115,6 @@ class Cache:
             each.reorder(rows)
         if alike:
             return
-        for each in self.memory.values():
-            each.reorder(rows)
+        self.memory = [(k.index_select(0, rows), v.index_select(0, rows)) for k, v in self.memory]
         self.layout, self.planned = (None if each is None else each.take(rows) for each in (self.layout, self.planned))
         self.ahead = self.memory_mask = None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from osnowa.model.ahead import Ahead
+from osnowa.model.attention import Remembered, remember
 from osnowa.model.block import Block
 from osnowa.model.cache import Cache
 from osnowa.model.config import ModelConfig
@@ -71,14 +75,22 @@ class Stack(Module):
         """
         masks, memory_mask, rotations = self.surroundings(x, layout, memory_layout, cache)
         x = self.dropout(self.input_norm(self.embedded(self.position.embed(x, layout.positions))))
-        last = len(self.blocks) - 1
+        remembered, last = self.remembered(memory, cache), len(self.blocks) - 1
         asked = None if places is None else Places.among(places, len(x), x.size(1))
         for i, block in enumerate(self.blocks):
             mask, rotate = masks[self.windows[i % len(self.windows)]], rotations[i % len(rotations)]
             own = None if cache is None else cache.layer(i)
-            across = None if cache is None or memory is None else cache.memory_layer(i, memory.size(1))
-            x = block(x, mask, rotate, memory, memory_mask, (own, across), asked if i == last else None)
+            x = block(x, mask, rotate, remembered[i], memory_mask, own, asked if i == last else None)
         return self.final_norm(x)
+
+    def remembered(self, memory: Tensor | None, cache: Cache | None) -> Sequence[Remembered | None]:
+        """The memory's keys and values for each layer; a cache keeps them, since they never change."""
+        if memory is None:
+            return [None] * len(self.blocks)
+        if cache is not None and cache.memory:
+            return cache.memory
+        made = remember(memory, [cast(Block, block).cross_attention for block in self.blocks])
+        return made if cache is None else cache.keep(made)
 
     def surroundings(
         self, x: Tensor, layout: Layout, memory_layout: Layout | None, cache: Cache | None
