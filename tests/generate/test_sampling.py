@@ -81,6 +81,13 @@ def test_tokens_of_the_prompt_and_new_ones_count_as_repeated_and_padding_does_no
     assert chooser.allowed(flat[1:]).tolist() == [[2.0, 0.5, 0.5, 1.0]]
 
 
+@pytest.mark.parametrize("size", [5, 300, 20_000])
+def test_of_tokens_that_are_equally_likely_the_first_is_taken(size: int) -> None:
+    logits = torch.randint(0, 3, (4, size), generator=torch.Generator().manual_seed(size)).bfloat16()
+    expected = [(row == row.max()).nonzero()[0, 0].item() for row in logits]
+    assert Chooser(GenerationConfig(temperature=0), "decoder", NOTHING, range(4)).choose(logits).tolist() == expected
+
+
 def test_the_logits_that_are_given_stay_as_they_are() -> None:
     given = torch.randn(2, 6)
     before = given.clone()

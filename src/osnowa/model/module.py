@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Module(nn.Module):
-    """nn.Module's own call asks a dozen questions first, for 2 to 4 us; this one asks for hooks alone.
+    """nn.Module's own call asks a dozen questions first, for 2 us and more; this one asks for hooks alone.
 
     Hooks on all modules of a process (`torch.nn.modules.module.register_module_forward_hook`) are not called.
     """
