@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from osnowa.model import Layout, heads, linear
 from osnowa.model.heads import heads_of, split_heads
 from osnowa.model.linear import ACTIVATIONS, Linear, activate
-from small_models import random_model, random_rows, shrink
+from small_models import learned, random_model, random_rows, shrink
 
 ROWS, LENGTH, WIDTH, HEAD = 3, 5, 8, 4
 SIZES = (8, 4, 12)
@@ -25,13 +25,6 @@ def layers_of(*, bias: bool, dtype: torch.dtype = torch.float64) -> list[Linear]
 
 def vectors(dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(ROWS, LENGTH, WIDTH, generator=torch.Generator().manual_seed(5)).to(dtype).requires_grad_()
-
-
-def learned(found: tuple[Tensor, ...], leaves: list[Tensor]) -> tuple[Tensor, ...]:
-    """Gradients of a sum in which each number counts for something else."""
-    total = sum((each * torch.arange(1, each.numel() + 1).view_as(each).sin()).sum() for each in found)
-    assert isinstance(total, Tensor)
-    return torch.autograd.grad(total, leaves)
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -40,7 +40,7 @@ class RMSNorm(Module):
 
 @cache
 def _nothing(dtype: torch.dtype) -> Float[Tensor, ""]:
-    return torch.zeros((), dtype=dtype)
+    return torch.zeros((), dtype=dtype, device="cpu")
 
 
 class _RootMeanSquare(torch.autograd.Function):
