@@ -1,13 +1,15 @@
 """Randomness as a pure function: a counter-based generator, so that nothing has to be remembered or replayed.
 
 A number depends on (seed, purpose, epoch, index, lane) alone. Batch size, workers, restarts and earlier draws can't
-move it. The generator is Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+move it. The generator is Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), and where
+rows want their numbers side by side NumPy's Philox4x64-10, six times as fast, whose numbers NumPy promises to keep.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ _HALF = np.array(32, dtype=np.uint64)
 _MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
+_BLOCK = 4  # 64-bit numbers that one counter gives
 _AT_ONCE = 1 << 13  # counters that stay in a core's cache together: a million take 0.04 s instead of 0.18 s
 
 
@@ -68,6 +71,23 @@ def draw(seed: int, purpose: str, epoch: I64 | int, index: I64 | int, lane: I64 
     words = (np.asarray(lane).astype(np.uint64) & _LOW, where & _LOW, where >> _HALF)
     counter = (*words, np.asarray(epoch).astype(np.uint64) & _LOW)
     return philox(tuple(map(np.asarray, counter)), key_of(seed, purpose))
+
+
+def draw_rows(seed: int, purpose: str, epochs: I64, numbers: I64, width: int) -> U64:
+    """[rows, width] independent 64-bit numbers for rows `numbers` of `epochs`; rows that follow each other cost least.
+
+    They depend on (seed, purpose, epoch, number, width) alone.
+    """
+    blocks = -(-width // _BLOCK)  # a row begins at a counter of its own
+    found = np.empty((len(numbers), blocks * _BLOCK), dtype=np.uint64)
+    low, high = key_of(seed, purpose)
+    breaks = np.flatnonzero((np.diff(numbers) != 1) | (np.diff(epochs) != 0)) + 1
+    edges = [0, *breaks.tolist(), len(numbers)] if len(numbers) else []
+    for start, stop in itertools.pairwise(edges):
+        place = (int(epochs[start]) % 2**32 << 128) + int(numbers[start]) * blocks
+        generator = np.random.Philox(key=high << 32 | low, counter=(place - 1) % 2**256)  # it counts before it draws
+        found[start:stop] = generator.random_raw((stop - start) * blocks * _BLOCK).reshape(stop - start, -1)
+    return found[:, :width]
 
 
 def below(numbers: U64, bound: I64 | int) -> I64:

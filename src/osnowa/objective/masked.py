@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from osnowa.data.batch import Rows
-from osnowa.data.order import below, draw
+from osnowa.data.order import below, draw, draw_rows
 from osnowa.errors import SettingsError
 from osnowa.settings import Settings
 
 I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
+_LOW, _HALF = np.array(0xFFFFFFFF, dtype=np.uint64), np.array(32, dtype=np.uint64)
 _LARGEST = np.uint32(0xFFFFFFFF)  # for what can't be hidden
 
 
@@ -46,14 +47,11 @@ def choose(
     average, since a word that would be one too many is hidden as often as its share fits, and one word at least.
     A row's choice depends on (seed, epoch, row number) alone.
     """
-    num_rows, length = rows.tokens.shape
-    lanes = np.arange(-(-length // 4))
-    keys = np.empty((num_rows, len(lanes), 4), dtype=np.uint32)
-    for word, numbers in enumerate(draw(seed, "mask choice", rows.epochs[:, None], rows.numbers[:, None], lanes)):
-        keys[..., word] = numbers
-    keys = keys.reshape(num_rows, -1)[:, :length]
+    length = rows.tokens.shape[1]
+    halves = draw_rows(seed, "mask choice", rows.epochs, rows.numbers, -(-length // 2)).astype("<u8", copy=False)
+    keys = halves.view("<u4")[:, :length]
     ordinary = length - np.count_nonzero(rows.special, axis=1)
-    wanted = np.minimum(ordinary, np.maximum(1, np.rint(ordinary * config.share))).astype(np.int64)
+    wanted = _wanted(ordinary, config.share)
     if config.whole_words:
         return _choose_words(rows, keys, wanted, seed, continues_word)
     return smallest(keys, rows.special, wanted), np.broadcast_to(np.arange(length), keys.shape)
@@ -111,14 +109,27 @@ def replace(
 ) -> I64:
     """The tokens that the model is shown: of those at the flat places `selected` 80 % are [MASK], 10 % a random
     `ordinary` one, 10 % unchanged."""
-    length = rows.tokens.shape[1]
-    row = selected // length
-    column = selected - row * length
-    mode, pick, _, _ = draw(seed, "mask replacement", rows.epochs[row], rows.numbers[row], column)
-    if config.whole_words:
-        mode, _, _, _ = draw(seed, "mask replacement", rows.epochs[row], rows.numbers[row], leader[row, column])
+    num_rows, length = rows.tokens.shape
+    starts = np.searchsorted(selected, np.arange(num_rows + 1) * length)
+    counts, most = np.diff(starts), length if config.whole_words else _wanted(length, config.share)
+    assert counts.max(initial=0) <= most, f"{counts.max()} hidden in a row of {length}"
+    # The n-th hidden token of a row has the row's n-th number: half of it says what happens, the other half which token.
+    numbers = draw_rows(seed, "mask replacement", rows.epochs, rows.numbers, int(most))
+    number = numbers.ravel()[
+        np.arange(len(selected)) + np.repeat(np.arange(num_rows) * numbers.shape[1] - starts[:-1], counts)
+    ]
+    mode = number >> _HALF
+    if config.whole_words:  # all pieces of a word as its first one
+        first = selected - selected % length + leader.ravel()[selected]
+        mode = mode[np.searchsorted(selected, first)]
     masked, random = (round(share * 2**32) for share in (config.mask_share, config.mask_share + config.random_share))
     shown = np.positive(rows.tokens)  # a copy; memcpy (`rep movsb`) takes 13 times as long on Zen 3, where pages match
-    instead = np.where(mode < random, ordinary[below(pick, len(ordinary))], shown.ravel()[selected])
-    shown.ravel()[selected] = np.where(mode < masked, mask, instead)
+    flat, drawn = shown.ravel(), np.flatnonzero((mode >= masked) & (mode < random))
+    flat[selected[mode < masked]] = mask
+    flat[selected[drawn]] = ordinary[below(number[drawn] & _LOW, len(ordinary))]
     return shown
+
+
+def _wanted(ordinary: I64 | int, share: float) -> I64:
+    """How many of so many tokens are hidden."""
+    return np.minimum(ordinary, np.maximum(1, np.rint(np.asarray(ordinary) * share))).astype(np.int64)
