@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from osnowa.data.order import below, draw, key_of, permutation, philox
+from osnowa.data.order import below, draw, draw_rows, key_of, permutation, philox
 
 ONES = 0xFFFFFFFF
 
@@ -66,6 +66,45 @@ def test_every_part_of_the_place_matters() -> None:
     assert len(found) == 10
 
 
+@pytest.mark.parametrize(
+    ("counter", "key", "answer"),
+    [
+        (0, 0, (0x16554D9ECA36314C, 0xDB20FE9D672D0FDC, 0xD7E772CEE186176B, 0x7E68B68AEC7BA23B)),
+        (-1, -1, (0x87B092C3013FE90B, 0x438C3C67BE8D0224, 0x9CC7D7C69CD777B6, 0xA09CAEBF594F0BA0)),
+    ],
+)
+def test_numpys_philox_gives_the_published_known_answers_of_philox4x64_10(
+    counter: int, key: int, answer: tuple[int, ...]
+) -> None:
+    made = np.random.Philox(key=key % 2**128, counter=(counter - 1) % 2**256)
+    assert made.random_raw(4).tolist() == list(answer)
+
+
+def test_the_numbers_of_a_row_are_those_of_its_counters_in_the_sequence_of_its_epoch() -> None:
+    low, high = key_of(7, "rows")
+    for epoch, number, width in [(0, 0, 8), (3, 5, 6), (2**32 - 1, (9 << 32) + 4, 1), (0, 2**62, 64)]:
+        found = draw_rows(7, "rows", np.array([epoch]), np.array([number]), width)
+        counters = -(-width // 4)
+        counter = (epoch << 128) + number * counters
+        made = np.random.Philox(key=high << 32 | low, counter=(counter - 1) % 2**256).random_raw(4 * counters)
+        assert found.shape == (1, width)
+        assert found[0].tolist() == made[:width].tolist()
+
+
+def test_the_numbers_of_a_row_do_not_depend_on_the_rows_beside_it() -> None:
+    numbers = np.array([4, 5, 6, 7, 9, 8, 3, 4, 5, 6, 1 << 40])
+    epochs = np.array([0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3])
+    together = draw_rows(7, "rows", epochs, numbers, 10)
+    assert together.shape == (11, 10)
+    for row in range(len(numbers)):
+        alone = draw_rows(7, "rows", epochs[row : row + 1], numbers[row : row + 1], 10)
+        assert np.array_equal(alone[0], together[row])
+    assert len(np.unique(together)) == together.size  # rows, epochs and columns share none
+    for other in (draw_rows(8, "rows", epochs, numbers, 10), draw_rows(7, "mask", epochs, numbers, 10)):
+        assert not np.isin(other, together).any()
+    assert draw_rows(7, "rows", epochs[:0], numbers[:0], 10).shape == (0, 10)
+
+
 def chi_square(one: NDArray[np.uint64], other: NDArray[np.uint64], shift: int) -> float:
     """How far 16 x 16 cells are from equally full, in standard deviations of the statistic."""
     cells = (((one >> np.uint64(shift)) & np.uint64(15)) << np.uint64(4)) | (
@@ -92,6 +131,16 @@ def test_seeds_purposes_epochs_lanes_and_outputs_are_independent() -> None:
         for shift in (28, 0):  # the high bits and the low ones
             assert abs(chi_square(one, other, shift)) < 5
         assert abs(np.corrcoef(one.astype(float), other.astype(float))[0, 1]) < 5 / 256
+
+
+def test_the_two_halves_of_a_rows_numbers_and_those_of_its_neighbours_are_independent() -> None:
+    rows = draw_rows(1, "rows", np.zeros(1 << 16, dtype=np.int64), np.arange(1 << 16), 2)
+    low, high = rows[:, 0] & np.uint64(ONES), rows[:, 0] >> np.uint64(32)
+    other = rows[:, 1] >> np.uint64(32)
+    for one, two in [(low, high), (high, other), (high[:-1], high[1:]), (low[:-1], low[1:])]:
+        for shift in (28, 0):
+            assert abs(chi_square(one, two, shift)) < 5
+        assert abs(np.corrcoef(one.astype(float), two.astype(float))[0, 1]) < 5 / 256
 
 
 def test_numbers_below_a_bound_cover_it_evenly_and_never_leave_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,13 @@ class TokenSplit:
 
     def ends_in(self, places: I64) -> NDArray[np.bool_]:
         """[places] True: a document ends there (offsets into tokens, the place behind its last token)."""
-        low = np.searchsorted(self.sentences, places, side="left")
-        high = np.searchsorted(self.sentences, places, side="right")
-        at = np.searchsorted(self.documents, low)
-        return np.asarray(self.documents[np.minimum(at, len(self.documents) - 1)] < high) & (low < high)
+        at = np.searchsorted(self._document_ends, places)
+        return np.asarray(self._document_ends[np.minimum(at, len(self._document_ends) - 1)] == places)
+
+    @cached_property
+    def _document_ends(self) -> I64:
+        """[num_documents + 1] offsets into tokens, in memory: a row asks for several, far from each other."""
+        return np.asarray(self.sentences[self.documents])
 
 
 @dataclass(frozen=True)

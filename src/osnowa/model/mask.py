@@ -39,8 +39,11 @@ class Layout:
 
     def split(self, rows: list[int]) -> list[Layout]:
         """The next rows[i] rows at a time; the tensors are views."""
-        positions, document_ids = torch.split(self.positions, rows), torch.split(self.document_ids, rows)
-        prefixes = [None] * len(positions) if self.prefix is None else torch.split(self.prefix, rows)
+        positions, document_ids = (
+            torch.split_with_sizes(self.positions, rows),
+            torch.split_with_sizes(self.document_ids, rows),
+        )
+        prefixes = [None] * len(positions) if self.prefix is None else torch.split_with_sizes(self.prefix, rows)
         return [Layout(*part) for part in zip(positions, document_ids, prefixes, strict=True)]
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Layout:

@@ -39,7 +39,10 @@ class Source:
 
     def split(self, rows: list[int]) -> list[Source]:
         """The next rows[i] rows at a time; the tensors are views."""
-        return [Source(*part) for part in zip(torch.split(self.tokens, rows), self.layout.split(rows), strict=True)]
+        return [
+            Source(*part)
+            for part in zip(torch.split_with_sizes(self.tokens, rows), self.layout.split(rows), strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,13 @@ class Batch:
         selected, asked = _inside(self.selected, begins)
         first, pairs = _inside(self.first, begins)
         columns = zip(
-            torch.split(self.tokens, rows),
-            torch.split(self.segments, rows),
+            torch.split_with_sizes(self.tokens, rows),
+            torch.split_with_sizes(self.segments, rows),
             self.layout.split(rows),
-            torch.split(selected, asked),
-            torch.split(self.labels, asked),
-            torch.split(first, pairs),
-            torch.split(self.is_next, pairs),
+            torch.split_with_sizes(selected, asked),
+            torch.split_with_sizes(self.labels, asked),
+            torch.split_with_sizes(first, pairs),
+            torch.split_with_sizes(self.is_next, pairs),
             [None] * len(asked) if self.source is None else self.source.split(rows),
             [self.filled] * len(asked),
             strict=True,
