@@ -72,8 +72,8 @@ class Batch:
     @property
     def num_tokens(self) -> int:
         """Tokens that are not padding, of source and target."""
-        layouts = [self.layout, *([] if self.source is None else [self.source.layout])]
-        return sum(int(layout.document_ids.count_nonzero()) for layout in layouts)
+        own = int(self.layout.document_ids.count_nonzero())
+        return own if self.source is None else own + int(self.source.layout.document_ids.count_nonzero())
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The same with every tensor changed."""

@@ -13,9 +13,9 @@ from osnowa.objective import Batch, Objective
 
 Drawn = tuple[list[Batch], Place]
 Draw = Callable[[int, Place], Drawn]
-# Drawing waits for NumPy's calls, not for their arithmetic. 32, 64, 256, 512, 1,024 rows of 128 at a time: 9.7, 15, 29, 32,
-# 26 M tokens/s on Zen 4 with AVX-512; 64, 128, 256, 512: 5, 7, 9.6, 10.6 on a slower Zen 3.
-PLACES_AT_ONCE = 1 << 16
+# Drawing waits for NumPy's calls, not for their arithmetic. 128, 256, 512, 1,024, 2,048 rows of 128 at a time: 21, 27, 30,
+# 32, 32 M tokens/s on two cores with AMX (a slower Zen 3 gained up to 512 rows, more was not measured there).
+PLACES_AT_ONCE = 1 << 17
 
 
 class Batches:
