@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
-from osnowa.train.optimisers import Optimiser
+from osnowa.train import learner, rules
+from osnowa.train.optimisers import Optimiser, OptimiserName
 from osnowa.train.rules import AdamW
 
 TESTS = Path(__file__).parent.parent
@@ -41,18 +43,61 @@ def enumerate_named(parameters: list[torch.Tensor]) -> list[tuple[str, torch.Ten
     return [(f"{index}", each) for index, each in enumerate(parameters)]
 
 
-def make(parameters: list[torch.Tensor]) -> Optimiser:
+def make(
+    parameters: list[torch.Tensor], working: dict[str, torch.Tensor] | None = None, name: OptimiserName = "muon"
+) -> Optimiser:
     """Muon on the first, AdamW on the others."""
     names = ("decoder.blocks.0.a.weight", "b.bias", "c.weight")
     return Optimiser(
         dict(zip(names, parameters, strict=True)),
-        name="muon",
+        working,
+        name=name,
         learning_rate=0.01,
         matrix_learning_rate=0.02,
         betas=(0.9, 0.98),
         eps=1e-8,
         weight_decay=0.1,
     )
+
+
+@pytest.mark.parametrize("name", ["muon", "adamw"])
+@pytest.mark.parametrize("at_once", [1, 40, 1 << 20])
+def test_weights_that_a_model_holds_in_bfloat16_move_by_its_gradients_as_if_these_were_float32(
+    monkeypatch: pytest.MonkeyPatch, at_once: int, name: OptimiserName
+) -> None:
+    monkeypatch.setattr(rules, "_AT_ONCE", at_once)
+    names = ("decoder.blocks.0.a.weight", "b.bias", "c.weight")
+    plain, masters = some(0), [each.detach() for each in some(0)]
+    working = [each.to(torch.bfloat16).requires_grad_() for each in masters]
+    one = make(plain, None, name)
+    other = make(masters, dict(zip(names, working, strict=True)), name)
+    for step in range(1, 4):
+        give(plain, step)
+        for mine, its in zip(plain, working, strict=True):
+            assert mine.grad is not None
+            its.grad = mine.grad.to(torch.bfloat16)
+            mine.grad = its.grad.float()
+        if step == 2:
+            plain[1].grad = working[1].grad = None
+        for optimiser in (one, other):
+            optimiser.step(0.5, torch.tensor(0.7))
+        assert all(torch.equal(mine, its) for mine, its in zip(plain, masters, strict=True)), step
+        assert all(torch.equal(mine.bfloat16(), its) for mine, its in zip(plain, working, strict=True)), step
+    for key, value in one.state().items():
+        assert torch.equal(value, other.state()[key]), key
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_length_of_a_gradient_is_that_of_all_its_numbers(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(learner, "_AT_ONCE", 1000)
+    gradients = [torch.randn(shape, generator=torch.Generator().manual_seed(1)) for shape in ((70, 90), (1000,), (7,))]
+    gradients = [gradients[0].t().to(dtype), (gradients[1] * 100).to(dtype), gradients[2].to(dtype), torch.tensor(3.0)]
+    exact = torch.cat([each.reshape(-1).double() for each in gradients]).norm()
+    found = learner.length(gradients)
+    assert found.dtype == torch.float32
+    assert float(found) == pytest.approx(float(exact), rel=1e-6)
 
 
 def test_what_was_remembered_taken_back_goes_on_alike() -> None:

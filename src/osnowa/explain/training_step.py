@@ -53,7 +53,7 @@ def training_step(
     with listened(learner.model) as logits, torch.random.fork_rng(devices=[]):  # dropout has its own seed
         losses = learner.back_propagate([learner.sized(batch, 1)], step)
     write_losses(chapter, logits[0][: len(batch.labels)], batch, losses, config, objective)
-    norms = {name: _norm(master.grad) for name, master in learner.masters.masters.items()}
+    norms = {name: _norm(each.grad) for name, each in learner.masters.working.items()}
     weights = {name: master.detach().clone() for name, master in learner.masters.masters.items()}
     norm = learner.gradient_norm()
     chapter.block["clip"] = clipping(norm, config.clip_norm)

@@ -64,16 +64,16 @@ def estimate(recipe: Recipe, machine: Machine, split: TokenSplit) -> Memory:
     stepwise = on_cpu and longest <= LONGEST_STEPWISE
     kept = kept_for_backward(config, recipe.objective, row_length, rows, dtype=machine.dtype, stepwise=stepwise)
     logits = _logits(rows * shape.asked, config.vocab_size, machine)
-    parameters, remembered, moving = _optimiser(config, training.optimiser)
-    gradients = _FLOAT * parameters
-    copies = 0 if machine.dtype == torch.float32 else 2 * _HALF * parameters
-    accumulated = gradients if rows < training.batch_rows else 0
-    beside = max(
-        round(_LOOSE * (kept + logits)) + accumulated, gradients + moving
-    )  # the same memory serves both, one after the other
+    rounded = machine.dtype != torch.float32
+    parameters, remembered, moving = _optimiser(config, training.optimiser, rounded=rounded)
+    gradients = machine.dtype.itemsize * parameters
+    copies = _HALF * parameters if rounded else 0
+    served = 0 if rounded else gradients  # of them by the memory of activations, as those go
+    accumulated = served if rows < training.batch_rows else 0
+    beside = max(round(_LOOSE * (kept + logits)) + accumulated, served + moving)
     return Memory(
         weights=_FLOAT * parameters + remembered + copies + gradients,
-        activations=beside - gradients,
+        activations=beside - served,
         data=mapped(split) + _PLAN_BYTES * min(split.num_tokens, BLOCK_TOKENS) // row_length,
         program=resident() + _ENGINE if on_cpu else 0,
     )
@@ -86,15 +86,17 @@ def _logits(asked: float, vocab_size: int, machine: Machine) -> int:
     return machine.dtype.itemsize * min(numbers, block) + 2 * _FLOAT * min(numbers, piece)
 
 
-def _optimiser(config: ModelConfig, name: OptimiserName) -> tuple[int, int, int]:
-    """Parameters, bytes that the optimiser remembers of them, and bytes while it moves matrices of one shape."""
+def _optimiser(config: ModelConfig, name: OptimiserName, *, rounded: bool) -> tuple[int, int, int]:
+    """Parameters, bytes that the optimiser remembers of them, and bytes while it moves some; gradients may be `rounded`."""
     named = dict(outline(config).named_parameters())
     groups = group_names(named, name)
     sizes = {label: sum(named[each].numel() for each in names) for label, names in groups.items()}
     alike = Counter(tuple(named[each].shape) for each in groups["matrices"])
-    largest = max((number * math.prod(shape) for shape, number in alike.items()), default=0)
+    by_muon = max((number * math.prod(shape) for shape, number in alike.items()), default=0)
+    by_adamw = max(named[each].numel() for label in ("decayed", "plain") for each in groups[label])
+    numbers = max(5 * by_muon, by_adamw) if rounded else 4 * by_muon  # gradients are widened as they are needed
     remembered = 2 * _FLOAT * (sizes["decayed"] + sizes["plain"]) + _FLOAT * sizes["matrices"]
-    return sum(sizes.values()), remembered, 4 * _FLOAT * largest
+    return sum(sizes.values()), remembered, _FLOAT * numbers
 
 
 def mapped(split: TokenSplit) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from osnowa.model import Transformer
@@ -16,6 +17,8 @@ from osnowa.train.config import TrainingConfig
 from osnowa.train.optimisers import Optimiser
 from osnowa.train.precision import MasterWeights
 from osnowa.train.sizes import fill, round_up
+
+_AT_ONCE = 1 << 18  # numbers: a megabyte in float32
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Learner:
         config = self.config
         return Optimiser(
             self.masters.masters,
+            self.masters.working,
             name=config.optimiser,
             learning_rate=config.learning_rate,
             matrix_learning_rate=config.matrix_learning_rate,
@@ -70,7 +74,7 @@ class Learner:
         return round_up(batch) if self.device.type == "cpu" else batch
 
     def back_propagate(self, batches: Sequence[Batch], step: int) -> Losses:
-        """Ask the micro-batches of one mini-batch; the gradient of the mean loss is then with the masters.
+        """Ask the micro-batches of one mini-batch; the gradient of the mean loss is then with the model's parameters.
 
         `step` is the number of updates before this one.
         """
@@ -90,7 +94,6 @@ class Learner:
                 loss = loss + balance_weight * outcome.balance_loss
             loss.backward()  # type: ignore[no-untyped-call]  # back-propagation
             sums.append(torch.stack((outcome.token_loss, outcome.next_sentence_loss, outcome.balance_loss)).detach())
-        self.masters.take_gradients()
         token_sum, next_sum, balance_sum = (sum(each) for each in zip(*torch.stack(sums).tolist(), strict=True))
         token_loss, next_loss = token_sum / num_asked, next_sum / max(1, num_pairs)
         balance_loss = balance_weight * balance_sum
@@ -100,17 +103,28 @@ class Learner:
 
     def gradient_norm(self) -> Tensor:
         """The length of the gradient, all parameters together."""
-        return torch.nn.utils.get_total_norm(self.masters.gradients())
+        return length(self.masters.gradients())
 
     def update(self, factor: float, norm: Tensor) -> None:
         """Move the weights by their gradients, of length `norm` and shortened to clip_norm, rates times `factor`."""
         self.optimiser.step(factor, shortening(norm, self.config.clip_norm))
-        self.masters.publish()
 
-    def forget_gradients(self) -> None:
-        """Make room for those of the next mini-batch."""
-        for master in self.masters.masters.values():
-            master.grad = None
+
+def length(gradients: list[Tensor]) -> Float[Tensor, ""]:
+    """The square root of the sum of all squares, added up in float32.
+
+    On a processor as inner products: 95 million numbers in bfloat16 take 17 ms by parts that stay in its cache, 20 by
+    torch's norms, which round each tensor's to bfloat16; in float32 15 and 28, and are off by 1e-6 in place of 4e-5.
+    """
+    if gradients[0].device.type != "cpu":
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients, 2, dtype=torch.float32)))
+    squares = []
+    for gradient in gradients:
+        numbers = gradient.reshape(-1)
+        parts = [numbers] if numbers.dtype == torch.float32 else torch.split(numbers, _AT_ONCE)
+        for part in map(Tensor.float, parts):
+            squares.append(torch.dot(part, part))
+    return torch.stack(squares).sum().sqrt()
 
 
 def shortening(norm: Tensor, limit: float) -> Tensor:

@@ -84,7 +84,7 @@ class Trainer(Learner):
         factor = state.rate_scale * self.rate_factor(state.step + 1)
         if applied:
             self.update(factor, length)  # clipping, update
-        self.forget_gradients()
+        self.masters.forget_gradients()
         self.state = replace(
             state,
             step=state.step + 1,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from osnowa.train.precision import has_fast_bfloat16
-from osnowa.train.rules import Rule
+from osnowa.train.rules import Rule, Weight
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # steep at zero; singular values end between 0.7 and 1.2
 _STEPS = 5
@@ -25,9 +25,15 @@ class Muon(Rule):
     """
 
     def __init__(
-        self, parameters: Mapping[str, Tensor], *, rate: float, weight_decay: float = 0.1, momentum: float = 0.95
+        self,
+        parameters: Mapping[str, Tensor],
+        working: Mapping[str, Tensor] | None = None,
+        *,
+        rate: float,
+        weight_decay: float = 0.1,
+        momentum: float = 0.95,
     ) -> None:
-        super().__init__(parameters, rate=rate, weight_decay=weight_decay)
+        super().__init__(parameters, working, rate=rate, weight_decay=weight_decay)
         assert all(parameter.ndim == 2 for parameter in parameters.values()), "matrices only"
         self.momentum = momentum
 
@@ -35,19 +41,19 @@ class Muon(Rule):
         """Its momentum."""
         return {"momentum_buffer": torch.zeros_like(parameter)}
 
-    def move(self, moving: Mapping[str, Tensor], rate: float, shorten: Tensor | None) -> None:
-        if shorten is not None:
-            torch._foreach_mul_([each.grad for each in moving.values() if each.grad is not None], shorten)
-        shapes: dict[tuple[int, ...], list[str]] = {}
-        for name, parameter in moving.items():
-            shapes.setdefault(tuple(parameter.shape), []).append(name)
-        for names in shapes.values():
-            buffers = [self.state[name]["momentum_buffer"] for name in names]
-            self._move_alike([moving[name] for name in names], buffers, rate)
+    def groups(self, weights: Sequence[Weight]) -> Iterable[Sequence[Weight]]:
+        """Matrices of one shape."""
+        shapes: dict[tuple[int, ...], list[Weight]] = {}
+        for each in weights:
+            shapes.setdefault(tuple(each.master.shape), []).append(each)
+        return shapes.values()
 
-    def _move_alike(self, parameters: list[Tensor], buffers: list[Tensor], rate: float) -> None:
+    def move(self, weights: Sequence[Weight], rate: float, shorten: Tensor | None) -> None:
         """Nesterov momentum, orthogonalised, on matrices of one shape."""
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        parameters, gradients = [each.master for each in weights], [each.gradient() for each in weights]
+        buffers = [each.remembered["momentum_buffer"] for each in weights]
+        if shorten is not None:
+            torch._foreach_mul_(gradients, shorten)
         torch._foreach_lerp_(buffers, gradients, 1 - self.momentum)
         directions = torch.stack(torch._foreach_lerp(gradients, buffers, self.momentum))
         moves = orthogonalise(directions).to(parameters[0].dtype).unbind()

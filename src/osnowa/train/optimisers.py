@@ -18,11 +18,13 @@ class Optimiser:
 
     `adamw`: AdamW (Loshchilov & Hutter 2019) everywhere, weight decay on matrices only.
     `muon`: Muon (Jordan et al. 2024, scaled to AdamW's step as in Liu et al. 2025) on the matrices inside blocks, AdamW on embeddings, heads, norms and biases.
+    `working`: what the model computes with, where that is in other numbers than `parameters` (see `Rule`).
     """
 
     def __init__(
         self,
         parameters: Mapping[str, Tensor],
+        working: Mapping[str, Tensor] | None = None,
         *,
         name: OptimiserName,
         learning_rate: float,
@@ -35,10 +37,10 @@ class Optimiser:
             label: {each: parameters[each] for each in names} for label, names in group_names(parameters, name).items()
         }
         self.rules: dict[str, Rule] = {
-            label: AdamW(groups[label], rate=learning_rate, weight_decay=decay, betas=betas, eps=eps)
+            label: AdamW(groups[label], working, rate=learning_rate, weight_decay=decay, betas=betas, eps=eps)
             for label, decay in (("decayed", weight_decay), ("plain", 0.0))
         }
-        self.rules["matrices"] = Muon(groups["matrices"], rate=matrix_learning_rate, weight_decay=weight_decay)
+        self.rules["matrices"] = Muon(groups["matrices"], working, rate=matrix_learning_rate, weight_decay=weight_decay)
 
     def step(self, factor: float, shorten: Tensor | None = None) -> None:
         """One update with every learning rate times `factor` and the gradients times `shorten`; they may be changed."""

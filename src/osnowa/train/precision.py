@@ -55,7 +55,8 @@ def tune_matmul(dtype: torch.dtype) -> None:
 class MasterWeights:
     """float32 master copies of a model's parameters; the model computes with copies in `dtype`.
 
-    In float32 the masters are the model's own parameters. Tied parameters are held once.
+    In float32 the masters are the model's own parameters. Gradients stay with the copies; who moves a master rounds it
+    into its copy. Tied parameters are held once.
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
@@ -65,23 +66,9 @@ class MasterWeights:
         if self.same:
             self.masters: dict[str, Tensor] = dict(named)
         else:
-            self.masters = {name: p.detach().float().clone().requires_grad_() for name, p in named.items()}
+            self.masters = {name: p.detach().float().clone() for name, p in named.items()}
             model.to(dtype)
         self.working = dict(model.named_parameters())
-
-    def take_gradients(self) -> None:
-        """Move the gradients of the working copies to the masters, in float32."""
-        if not self.same:
-            for name, parameter in self.working.items():
-                master = self.masters[name]
-                master.grad = None if parameter.grad is None else parameter.grad.float()
-                parameter.grad = None
-
-    @torch.no_grad()
-    def publish(self) -> None:
-        """Round the masters into the working copies."""
-        if not self.same:
-            torch._foreach_copy_(list(self.working.values()), list(self.masters.values()))
 
     @torch.no_grad()
     def load(self, tensors: dict[str, Tensor]) -> None:
@@ -89,8 +76,14 @@ class MasterWeights:
         assert tensors.keys() == self.masters.keys(), sorted(tensors.keys() ^ self.masters.keys())
         for name, master in self.masters.items():
             master.copy_(tensors[name])
-        self.publish()
+        if not self.same:
+            torch._foreach_copy_(list(self.working.values()), list(self.masters.values()))
 
     def gradients(self) -> list[Tensor]:
-        """Those that are there."""
-        return [master.grad for master in self.masters.values() if master.grad is not None]
+        """Those that are there, in the numbers that the model computes in."""
+        return [each.grad for each in self.working.values() if each.grad is not None]
+
+    def forget_gradients(self) -> None:
+        """Make room for those of the next mini-batch."""
+        for each in self.working.values():
+            each.grad = None
