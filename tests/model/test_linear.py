@@ -222,6 +222,31 @@ def test_rows_that_one_thread_would_get_alone_are_multiplied_in_parts(monkeypatc
 
 
 @needs_bfloat16
+@pytest.mark.parametrize("number", [0, 1, 15])
+def test_gradients_of_weights_stay_the_same_where_their_left_side_is_turned_beforehand(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(linear, "_tiles", lambda: True)
+    monkeypatch.setattr(linear, "_NARROW", 4)
+    both = torch.randn(number, 8, generator=torch.Generator().manual_seed(1)).bfloat16()
+    for rows, inputs, laid_out in (
+        (both[:, :4].contiguous(), 8, True),
+        (both[:, 2:6], 9, True),  # a part of wider rows
+        (both[:, :4].contiguous(), 7, False),
+        (both[:, :3].contiguous(), 8, False),
+        (both[:, :4].float(), 8, False),
+    ):
+        found = linear._turned(rows, inputs)
+        assert torch.equal(found, rows.t())
+        assert found.is_contiguous() == laid_out or number < 2
+    layer = Linear(16, 4, dtype=torch.bfloat16)
+    x = torch.randn(number, 16, dtype=torch.bfloat16)
+    layer(x).backward(both[:, :4])
+    assert layer.weight.grad is not None
+    torch.testing.assert_close(layer.weight.grad.float(), both[:, :4].float().t() @ x.float(), rtol=2**-7, atol=2**-7)
+
+
+@needs_bfloat16
 @pytest.mark.parametrize("shape", [(0, WIDTH), (2, 0, WIDTH)])
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_nothing_asked_is_nothing_made_and_nothing_learned(shape: tuple[int, ...], activation: str) -> None:
