@@ -243,6 +243,19 @@ def test_every_worker_killed_from_outside_is_replaced_and_the_results_are_the_sa
     assert rest[-1] not in killed
 
 
+def test_a_worker_killed_behind_its_answer_is_not_given_what_another_left(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    tasks = [task("tell", folder=str(pids), seconds=seconds) for seconds in (0.0, 0.5, 3.0)]
+    answers = workers.run("play_worker", tasks, 2)
+    next(answers)
+    time.sleep(1.5)  # the answer to the second task is there; the third has been begun
+    for name in os.listdir(pids):
+        os.kill(int(name), signal.SIGKILL)
+    time.sleep(0.2)
+    assert len(list(answers)) == 2
+
+
 def test_an_idle_worker_that_is_killed_costs_no_task_an_attempt(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     pids.mkdir()

@@ -157,9 +157,9 @@ class Pool:
                 self._end(worker)  # nobody waits for its answer any more
 
     def _fill(self, work: _Work) -> None:
-        """Every waiting task that a worker can take has one."""
+        """Every waiting task that a worker can take has one; one that died idle must not cost a task an attempt."""
         for worker in self.workers:
-            if worker.index is None and work.waiting:
+            if worker.index is None and work.waiting and worker.process.poll() is None:
                 self._give(worker, work)
         while work.waiting and len(self.workers) < self.wanted_workers:
             worker = _Worker(self.module)
