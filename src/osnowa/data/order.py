@@ -68,8 +68,8 @@ def key_of(seed: int, purpose: str) -> tuple[int, int]:
 def draw(seed: int, purpose: str, epoch: I64 | int, index: I64 | int, lane: I64 | int = 0) -> tuple[U64, ...]:
     """Four independent 32-bit numbers at each (epoch, index, lane), which broadcast; index may use 64 bits, lane 32."""
     where = np.asarray(index).astype(np.uint64)
-    words = (np.asarray(lane).astype(np.uint64) & _LOW, where & _LOW, where >> _HALF)
-    counter = (*words, np.asarray(epoch).astype(np.uint64) & _LOW)
+    high, low = halves(where)
+    counter = (np.asarray(lane).astype(np.uint64) & _LOW, low, high, np.asarray(epoch).astype(np.uint64) & _LOW)
     return philox(tuple(map(np.asarray, counter)), key_of(seed, purpose))
 
 
@@ -88,6 +88,11 @@ def draw_rows(seed: int, purpose: str, epochs: I64, numbers: I64, width: int) ->
         generator = np.random.Philox(key=high << 32 | low, counter=(counter - 1) % 2**256)  # it counts before it draws
         found.append(generator.random_raw((stop - start) * counters * _NUMBERS).reshape(stop - start, -1))
     return (found[0] if len(found) == 1 else np.concatenate(found))[:, :width]
+
+
+def halves(numbers: U64) -> tuple[U64, U64]:
+    """The high and the low 32 bits of 64-bit numbers."""
+    return numbers >> _HALF, numbers & _LOW
 
 
 def below(numbers: U64, bound: I64 | int) -> I64:

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from osnowa.data.batch import Rows
-from osnowa.data.order import below, draw, draw_rows
+from osnowa.data.order import below, draw, draw_rows, halves
 from osnowa.errors import SettingsError
 from osnowa.settings import Settings
 
 I64 = NDArray[np.int64]
 U32 = NDArray[np.uint32]
-_LOW, _HALF = np.array(0xFFFFFFFF, dtype=np.uint64), np.array(32, dtype=np.uint64)
 _LARGEST = np.uint32(0xFFFFFFFF)  # for what can't be hidden
 
 
@@ -111,15 +110,12 @@ def replace(
     """The tokens that the model is shown: of those at the flat places `selected` 80 % are [MASK], 10 % a random
     `ordinary` one, 10 % unchanged."""
     num_rows, length = rows.tokens.shape
-    starts = np.searchsorted(selected, np.arange(num_rows + 1) * length)
-    counts, most = np.diff(starts), length if config.whole_words else _wanted(length, config.share)
+    counts = np.diff(np.searchsorted(selected, np.arange(num_rows + 1) * length))
+    most = length if config.whole_words else int(_wanted(length, config.share))
     assert counts.max(initial=0) <= most, f"{counts.max()} hidden in a row of {length}"
     # The n-th hidden token of a row has the row's n-th number: half of it says what happens, the other half which token.
-    numbers = draw_rows(seed, "mask replacement", rows.epochs, rows.numbers, int(most))
-    number = numbers.ravel()[
-        np.arange(len(selected)) + np.repeat(np.arange(num_rows) * numbers.shape[1] - starts[:-1], counts)
-    ]
-    mode = number >> _HALF
+    numbers = draw_rows(seed, "mask replacement", rows.epochs, rows.numbers, most)
+    mode, pick = halves(numbers[np.arange(most) < counts[:, None]])
     if config.whole_words:  # all pieces of a word as its first one
         first = selected - selected % length + leader.ravel()[selected]
         mode = mode[np.searchsorted(selected, first)]
@@ -127,7 +123,7 @@ def replace(
     shown = np.positive(rows.tokens)  # a copy; memcpy (`rep movsb`) takes 13 times as long on Zen 3, where pages match
     flat, drawn = shown.ravel(), np.flatnonzero((mode >= masked) & (mode < random))
     flat[selected[mode < masked]] = mask
-    flat[selected[drawn]] = ordinary[below(number[drawn] & _LOW, len(ordinary))]
+    flat[selected[drawn]] = ordinary[below(pick[drawn], len(ordinary))]
     return shown
 
 

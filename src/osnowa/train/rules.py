@@ -21,6 +21,11 @@ class Weight:
     working: Tensor
     remembered: dict[str, Tensor]
 
+    @property
+    def twofold(self) -> bool:
+        """Whether there are two tensors."""
+        return self.working is not self.master
+
     def gradient(self) -> Tensor:
         """In the master's numbers."""
         assert self.working.grad is not None
@@ -56,7 +61,7 @@ class Rule(ABC):
         weights = [Weight(self.parameters[name], self.working[name], self.state[name]) for name in moving]
         for some in self.groups(weights):
             self.move(some, self.rate * factor, shorten)
-            if some[0].working is not some[0].master:
+            if some[0].twofold:
                 torch._foreach_copy_([each.working for each in some], [each.master for each in some])
 
     @abstractmethod
@@ -102,7 +107,7 @@ class AdamW(Rule):
 
     def groups(self, weights: Sequence[Weight]) -> Iterable[Sequence[Weight]]:
         """All at once, or few."""
-        apart = any(each.working is not each.master and each.master.device.type == "cpu" for each in weights)
+        apart = any(each.twofold and each.master.device.type == "cpu" for each in weights)
         most = _AT_ONCE if apart else math.inf
         group: list[Weight] = []
         held = 0
