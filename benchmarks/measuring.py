@@ -196,9 +196,9 @@ def machine() -> dict[str, Any]:
     """What was measured on, and with what."""
     import torch
 
+    from osnowa.processor import processor_name
     from osnowa.runs import limits
     from osnowa.train.precision import choose_precision
-    from osnowa.train.processor import processor_name
 
     versions = {}
     for library in LIBRARIES:

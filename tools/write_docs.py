@@ -19,6 +19,7 @@ ROOMS = [
     "settings",
     "files",
     "workers",
+    "processor",
     "corpus",
     "tokenizer",
     "model",

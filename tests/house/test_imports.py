@@ -13,7 +13,7 @@ from source_files import Source, assert_none, modules, snippet
 
 ROWS = [
     ("errors",),
-    ("settings", "files", "workers"),
+    ("settings", "files", "workers", "processor"),
     ("corpus", "tokenizer", "model"),
     ("data",),
     ("objective",),

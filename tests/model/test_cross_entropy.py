@@ -39,6 +39,7 @@ def fused(leaves: list[Tensor], labels: Tensor, smoothing: float, cap: float | N
 @pytest.mark.parametrize("cap", [None, 1.5])
 @pytest.mark.parametrize("filled", [False, True])
 @pytest.mark.parametrize(("block", "piece"), [(1 << 20, 1 << 20), (7 * VOCABULARY, 3 * VOCABULARY), (1, 1)])
+@pytest.mark.parametrize("powers_of_two", [False, True])
 def test_loss_and_gradients_are_those_of_one_operation_after_the_other(
     monkeypatch: pytest.MonkeyPatch,
     bias: bool,
@@ -47,7 +48,9 @@ def test_loss_and_gradients_are_those_of_one_operation_after_the_other(
     filled: bool,
     block: int,
     piece: int,
+    powers_of_two: bool,
 ) -> None:
+    monkeypatch.setattr(cross_entropy, "has_mkls_slower_kernels", lambda: powers_of_two)
     monkeypatch.setattr(cross_entropy, "BLOCK_NUMBERS", block)
     monkeypatch.setattr(cross_entropy, "SLICE_NUMBERS", piece)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
@@ -106,3 +109,9 @@ def test_the_share_of_the_whole_is_not_rounded_before_gradients_are() -> None:
     share = torch.autograd.grad(fused(leaves, labels, 0.0, None) / 613, leaves)
     for all_of_it, part in zip(whole, share, strict=True):
         assert torch.equal(part, (all_of_it.double() * float(torch.tensor(1 / 613))).to(torch.bfloat16))
+
+
+def test_as_many_logits_are_bent_at_once_as_each_threads_cache_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for slower, numbers in ((False, 1 << 19), (True, 1 << 20)):
+        monkeypatch.setattr(cross_entropy, "has_mkls_slower_kernels", lambda slower=slower: slower)
+        assert cross_entropy.slice_numbers(2) == numbers

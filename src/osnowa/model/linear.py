@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from osnowa.model.module import Module
+from osnowa.processor import has_tiles
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -21,8 +22,10 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
 }
 # Those that pay as a part of the product, by the library's names. Forward and back of 4,096 x 256 x 1,024 and back to 256
-# on two cores with AMX: relu 11.7 ms and 10.1, gelu_tanh 17.5 and 15.8; gelu 12.2 and 12.4.
+# on two cores with AMX: relu 11.7 ms and 10.1, gelu_tanh 17.5 and 15.8; gelu 12.2 and 12.4. Without tiles the product
+# that is made again for gelu_tanh takes 5.3 ms and the part of it 1.3, gelu_tanh by itself 4.2 (two Zen 4 cores).
 _WITHIN = {"relu": ("relu", ""), "gelu_tanh": ("gelu", "tanh")}
+_AGAIN = ("gelu_tanh",)
 # Of two threads oneDNN's tiles give a product of this size to one alone: x of so many rows and at least so many columns,
 # to so many. 1,024 x 3,072 to 768: 4.4 ms whole, 2.7 in two parts (1.2 to 1.9 times as fast within these borders; beyond
 # them up to twice as slow). Other numbers of threads and other processors are not measured.
@@ -46,7 +49,8 @@ class Linear(Module, nn.Linear):
 
 def activate(x: Float[Tensor, "*batch inputs"], layer: nn.Module, activation: str) -> Float[Tensor, "*batch outputs"]:
     """The activation of that name of what a linear layer makes of x."""
-    plain = trained(x, [layer]) if activation in _WITHIN and fast(x) else []
+    pays = activation in _WITHIN and (activation not in _AGAIN or has_tiles())
+    plain = trained(x, [layer]) if pays and fast(x) else []
     if plain:
         found: Tensor = _Product.apply(x, plain[0].weight, plain[0].bias, activation)  # type: ignore[no-untyped-call]
         return found
@@ -119,7 +123,7 @@ def gradients_of(
 def _turned(rows: Float[Tensor, "rows outputs"], inputs: int) -> Float[Tensor, "outputs rows"]:
     """The transpose, for a product with as many rows of `inputs`; laid out anew where the product gains more by it."""
     outputs = rows.size(1)
-    if outputs < _NARROW or inputs < 2 * outputs or not fast(rows) or not _tiles():
+    if outputs < _NARROW or inputs < 2 * outputs or not fast(rows) or not has_tiles():
         return rows.t()
     found: Tensor = torch._mkldnn_transpose(rows.to_mkldnn(), 0, 1).to_dense()
     return found
@@ -132,7 +136,7 @@ def _in_parts(
     inputs, outputs = matrix.shape
     number = x.numel() // inputs
     small = number in _ROWS and outputs in _OUTPUTS and inputs >= _INPUTS
-    if not small or not fast(x) or not _tiles() or torch.get_num_threads() != 2:
+    if not small or not fast(x) or not has_tiles() or torch.get_num_threads() != 2:
         return product(x)
     parts = [product(rows) for rows in torch.split(x.reshape(number, inputs), _PART)]
     return torch.cat(parts).view(*x.shape[:-1], outputs)
@@ -148,8 +152,3 @@ def fast(x: Tensor) -> bool:
 @cache
 def _knows_bfloat16() -> bool:
     return torch._C._has_mkldnn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-@cache
-def _tiles() -> bool:
-    return bool(torch.cpu._is_amx_tile_supported())

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from osnowa.errors import SettingsError
+from osnowa.processor import processor_name
 from osnowa.runs import limits
 from osnowa.runs.recipe import Recipe
 from osnowa.train.compiled import choose_compiled
 from osnowa.train.precision import choose_precision, tune_allocator, tune_matmul
-from osnowa.train.processor import processor_name
 
 _TOKENS_AT_ONCE = {"cpu": 8192, "cuda": 65_536}  # of a micro-batch, when the recipe does not say
 

@@ -15,7 +15,7 @@ from osnowa.data import TokenSplit
 from osnowa.data.blocks import BLOCK_TOKENS
 from osnowa.model import Layout, ModelConfig
 from osnowa.model.attention import LONGEST_STEPWISE, Attention
-from osnowa.model.cross_entropy import BLOCK_NUMBERS, SLICE_NUMBERS
+from osnowa.model.cross_entropy import BLOCK_NUMBERS, slice_numbers
 from osnowa.model.outline import outline
 from osnowa.objective import Batch, ObjectiveConfig, Source, build_objective
 from osnowa.runs import limits
@@ -82,7 +82,7 @@ def estimate(recipe: Recipe, machine: Machine, split: TokenSplit) -> Memory:
 def _logits(asked: float, vocab_size: int, machine: Machine) -> int:
     """Bytes of the logits that become their own gradient, and of the slices of log-probabilities beside them."""
     numbers, block = round(asked) * vocab_size, max(vocab_size, BLOCK_NUMBERS)
-    piece = max(vocab_size, SLICE_NUMBERS * machine.threads) if machine.device.type == "cpu" else block
+    piece = max(vocab_size, slice_numbers(machine.threads)) if machine.device.type == "cpu" else block
     return machine.dtype.itemsize * min(numbers, block) + 2 * _FLOAT * min(numbers, piece)
 
 

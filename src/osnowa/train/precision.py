@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from osnowa.train.processor import multiplies_bfloat16, prefers_onednn
+from osnowa.processor import multiplies_bfloat16, prefers_onednn
 
 PrecisionName = Literal["auto", "bf16", "fp32"]
 

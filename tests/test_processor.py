@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from osnowa.train import processor
+from osnowa import processor
 from osnowa.train.precision import choose_precision, tune_matmul
 
 CPU = torch.device("cpu")
@@ -23,7 +23,9 @@ ARM = dict.fromkeys(ZEN_4, False)
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
     before = torch.get_float32_matmul_precision()
+    processor.has_tiles.cache_clear()
     yield
+    processor.has_tiles.cache_clear()
     torch.set_float32_matmul_precision(before)
 
 
@@ -104,3 +106,22 @@ def test_the_first_processor_that_linux_tells_of_is_named(tmp_path: Path, monkey
         assert processor.processor_name() == "aarch64"
     finally:
         processor._told.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("vendor", "others"), [("AuthenticAMD", True), ("HygonGenuine", True), ("GenuineIntel", False)]
+)
+def test_whom_the_math_kernel_library_gives_its_slower_kernels(
+    vendor: str, others: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, ZEN_4, vendor=vendor)
+    assert processor.has_mkls_slower_kernels() == others
+
+
+@pytest.mark.parametrize("abilities", [ZEN_4, SAPPHIRE_RAPIDS])
+def test_tiles_are_asked_for_once(abilities: dict[str, bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, abilities)
+    there = abilities["_is_amx_tile_supported"]
+    assert processor.has_tiles() == there
+    pretend(monkeypatch, {"_is_amx_tile_supported": not there})
+    assert processor.has_tiles() == there

@@ -1,4 +1,4 @@
-"""What the processor is, and what of a training it does well."""
+"""What the processor is, and what it does well."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 _TOLD_BY_LINUX = Path("/proc/cpuinfo")
 _X86 = ("x86_64", "amd64")
-_NOT_MKLS = ("AuthenticAMD", "HygonGenuine")  # whom the math kernel library gives its slower kernels
+_NOT_MKLS = ("AuthenticAMD", "HygonGenuine")
 
 
 def processor_name() -> str:
@@ -35,7 +35,18 @@ def prefers_onednn() -> bool:
     On AMD it does (2.2 times on Zen 4, equal on Zen 3). On Intel MKL is ahead (1.1 times, 2 times in the gradient of a
     long product, 3 times for one row); with AMX tiles the same switch would really compute in bfloat16, as on ARM.
     """
-    return _told("vendor_id") in _NOT_MKLS and not torch.cpu._is_amx_tile_supported()
+    return has_mkls_slower_kernels() and not has_tiles()
+
+
+def has_mkls_slower_kernels() -> bool:
+    """Whether the math kernel library, which torch calls for float32, takes its kernels for others' processors."""
+    return _told("vendor_id") in _NOT_MKLS
+
+
+@lru_cache
+def has_tiles() -> bool:
+    """Whether it multiplies bfloat16 in tiles (AMX): products so fast that what stands between them takes as long."""
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 @lru_cache
