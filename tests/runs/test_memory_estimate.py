@@ -13,10 +13,12 @@ from torch import Tensor
 from osnowa.data import TokenSplit
 from osnowa.model import Layout, ModelConfig, Transformer
 from osnowa.objective import Batch, ObjectiveConfig, Source, build_objective
+from osnowa.runs import memory as memory_estimate
 from osnowa.runs.machine import Machine
 from osnowa.runs.memory import Memory, estimate, kept_for_backward, memory_in_words
 from osnowa.runs.recipe import Recipe
-from osnowa.runs.work import placeholder, row_shape
+from osnowa.runs.work import count_parameters, placeholder, row_shape
+from osnowa.train.rules import NUMBERS_AT_ONCE
 
 SHAPE = {"vocab_size": 300, "d_model": 32, "d_ff": 64, "num_heads": 2, "max_positions": 64}
 MODELS: dict[str, tuple[dict[str, Any], str]] = {
@@ -100,8 +102,6 @@ def memory(machine: Machine, **training: object) -> Memory:
 
 
 def test_weights_count_what_the_optimiser_remembers_and_each_format() -> None:
-    from osnowa.runs.work import count_parameters
-
     config = Recipe.build(preset="encoder-tiny").model.changed(vocab_size=300)
     number = count_parameters(config)
     assert memory(machine(), optimiser="adamw").weights == 16 * number
@@ -109,6 +109,18 @@ def test_weights_count_what_the_optimiser_remembers_and_each_format() -> None:
     assert 12 * number < muon < 16 * number
     half = memory(machine(dtype=torch.bfloat16), optimiser="adamw")
     assert half.weights == (4 + 8 + 2 + 2) * number  # masters, moments, copies, their gradients
+
+
+def test_a_processor_widens_few_gradients_at_once_and_a_gpu_all() -> None:
+    config = Recipe.build(preset="encoder-tiny").model.changed(vocab_size=300_000)
+
+    def widened(**of: bool) -> int:
+        _, _, bytes_of_them = memory_estimate._optimiser(config, "adamw", **of)
+        return bytes_of_them // 4
+
+    assert widened(rounded=True, on_cpu=False) == count_parameters(config)
+    assert widened(rounded=True, on_cpu=True) == NUMBERS_AT_ONCE < count_parameters(config)
+    assert widened(rounded=False, on_cpu=True) == 0
 
 
 def test_fewer_rows_at_once_need_less_but_gradients_wait_for_each_other() -> None:

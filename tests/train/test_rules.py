@@ -61,11 +61,11 @@ def make(
 
 
 @pytest.mark.parametrize("name", ["muon", "adamw"])
-@pytest.mark.parametrize("at_once", [1, 40, 1 << 20])
+@pytest.mark.parametrize("at_once", [16, 40, 1 << 20])  # a kernel takes 16 numbers at a time, the rest otherwise
 def test_weights_that_a_model_holds_in_bfloat16_move_by_its_gradients_as_if_these_were_float32(
     monkeypatch: pytest.MonkeyPatch, at_once: int, name: OptimiserName
 ) -> None:
-    monkeypatch.setattr(rules, "_AT_ONCE", at_once)
+    monkeypatch.setattr(rules, "NUMBERS_AT_ONCE", at_once)
     names = ("decoder.blocks.0.a.weight", "b.bias", "c.weight")
     plain, masters = some(0), [each.detach() for each in some(0)]
     working = [each.to(torch.bfloat16).requires_grad_() for each in masters]

@@ -23,6 +23,7 @@ from osnowa.runs.machine import Machine
 from osnowa.runs.recipe import Recipe
 from osnowa.runs.work import RowShape, placeholder, row_shape
 from osnowa.train.optimisers import OptimiserName, group_names
+from osnowa.train.rules import NUMBERS_AT_ONCE
 
 _FLOAT, _HALF = 4, 2
 # Calibrated on ru_maxrss of short float32 trainings (benchmarks.memory, LOG.md).
@@ -65,7 +66,7 @@ def estimate(recipe: Recipe, machine: Machine, split: TokenSplit) -> Memory:
     kept = kept_for_backward(config, recipe.objective, row_length, rows, dtype=machine.dtype, stepwise=stepwise)
     logits = _logits(rows * shape.asked, config.vocab_size, machine)
     rounded = machine.dtype != torch.float32
-    parameters, remembered, moving = _optimiser(config, training.optimiser, rounded=rounded)
+    parameters, remembered, moving = _optimiser(config, training.optimiser, rounded=rounded, on_cpu=on_cpu)
     gradients = machine.dtype.itemsize * parameters
     copies = _HALF * parameters if rounded else 0
     served = 0 if rounded else gradients  # of them by the memory of activations, as those go
@@ -86,14 +87,16 @@ def _logits(asked: float, vocab_size: int, machine: Machine) -> int:
     return machine.dtype.itemsize * min(numbers, block) + 2 * _FLOAT * min(numbers, piece)
 
 
-def _optimiser(config: ModelConfig, name: OptimiserName, *, rounded: bool) -> tuple[int, int, int]:
+def _optimiser(config: ModelConfig, name: OptimiserName, *, rounded: bool, on_cpu: bool) -> tuple[int, int, int]:
     """Parameters, bytes that the optimiser remembers of them, and bytes while it moves some; gradients may be `rounded`."""
     named = dict(outline(config).named_parameters())
     groups = group_names(named, name)
     sizes = {label: sum(named[each].numel() for each in names) for label, names in groups.items()}
     alike = Counter(tuple(named[each].shape) for each in groups["matrices"])
     by_muon = max((number * math.prod(shape) for shape, number in alike.items()), default=0)
-    by_adamw = max(named[each].numel() for label in ("decayed", "plain") for each in groups[label])
+    by_adamw = sizes["decayed"] + sizes["plain"]
+    if on_cpu:
+        by_adamw = min(by_adamw, NUMBERS_AT_ONCE)
     numbers = max(5 * by_muon, by_adamw) if rounded else 4 * by_muon  # gradients are widened as they are needed
     remembered = 2 * _FLOAT * (sizes["decayed"] + sizes["plain"]) + _FLOAT * sizes["matrices"]
     return sum(sizes.values()), remembered, _FLOAT * numbers

@@ -41,6 +41,9 @@ class Muon(Rule):
         """Its momentum."""
         return {"momentum_buffer": torch.zeros_like(parameter)}
 
+    def count(self, weights: Sequence[Weight]) -> None:
+        """Nothing: no step of it depends on how many there were."""
+
     def groups(self, weights: Sequence[Weight]) -> Iterable[Sequence[Weight]]:
         """Matrices of one shape."""
         shapes: dict[tuple[int, ...], list[Weight]] = {}

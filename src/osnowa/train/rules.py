@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-_AT_ONCE = 1 << 20  # numbers that move together where they are converted
+# Numbers that move together where they are converted. 95 million by 2^17, 2^18, 2^19, 2^20, 2^21 and all at once: 85, 69,
+# 62, 56, 57, 58 ms; 7 million: 6.7, 5.9, 5.5, 5.9, 6.7, 7.3 (two Zen 4 cores).
+NUMBERS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
 class Weight:
-    """A parameter that moves: as it is kept, and as the model computes with it, which may be the same tensor."""
+    """A parameter, or a part of one, that moves: as it is kept, and as the model computes with it; its raw gradient."""
 
     master: Tensor
-    working: Tensor
+    working: Tensor  # may be the same tensor
+    raw: Tensor
     remembered: dict[str, Tensor]
 
     @property
@@ -28,8 +30,19 @@ class Weight:
 
     def gradient(self) -> Tensor:
         """In the master's numbers."""
-        assert self.working.grad is not None
-        return self.working.grad.to(self.master.dtype)
+        return self.raw.to(self.master.dtype)
+
+    def parts(self, most: int) -> Iterator[Weight]:
+        """Itself, or flat views of so many numbers one behind the other; what is one number for all stays it."""
+        if self.master.numel() <= most:
+            yield self
+            return
+        flat = self.master.view(-1), self.working.view(-1), self.raw.reshape(-1)
+        master, working, raw = (torch.split(each, most) for each in flat)
+        pieces = {key: torch.split(each.view(-1), most) for key, each in self.remembered.items() if each.ndim}
+        for number in range(len(master)):
+            remembered = {**self.remembered, **{key: each[number] for key, each in pieces.items()}}
+            yield Weight(master[number], working[number], raw[number], remembered)
 
 
 class Rule(ABC):
@@ -54,11 +67,14 @@ class Rule(ABC):
     @torch.no_grad()
     def step(self, factor: float = 1.0, shorten: Tensor | None = None) -> None:
         """One update with the learning rate times `factor` and the gradients times `shorten`; they may be changed."""
-        moving = [name for name in self.parameters if self.working[name].grad is not None]
-        for name in moving:
-            if name not in self.state:
-                self.state[name] = self.begin(self.parameters[name])
-        weights = [Weight(self.parameters[name], self.working[name], self.state[name]) for name in moving]
+        weights = []
+        for name, master in self.parameters.items():
+            raw = self.working[name].grad
+            if raw is not None:
+                if name not in self.state:
+                    self.state[name] = self.begin(master)
+                weights.append(Weight(master, self.working[name], raw, self.state[name]))
+        self.count(weights)
         for some in self.groups(weights):
             self.move(some, self.rate * factor, shorten)
             if some[0].twofold:
@@ -69,8 +85,12 @@ class Rule(ABC):
         """What is remembered of a parameter before its first update."""
 
     @abstractmethod
+    def count(self, weights: Sequence[Weight]) -> None:
+        """What is done once a step, in however many parts a parameter moves."""
+
+    @abstractmethod
     def groups(self, weights: Sequence[Weight]) -> Iterable[Sequence[Weight]]:
-        """Those that move together; none is empty."""
+        """Those that move together, in parts or whole; none is empty."""
 
     @abstractmethod
     def move(self, weights: Sequence[Weight], rate: float, shorten: Tensor | None) -> None:
@@ -80,7 +100,7 @@ class Rule(ABC):
 class AdamW(Rule):
     """AdamW (Loshchilov & Hutter 2019) by torch's fused kernel.
 
-    Where gradients are in other numbers than the weights, on a processor, a few parameters after the others: their
+    Where gradients are in other numbers than the weights, on a processor, a few numbers after the others: their
     gradients in float32 and their new weights are still in its cache for the next pass over them.
     """
 
@@ -105,24 +125,28 @@ class AdamW(Rule):
             "exp_avg_sq": torch.zeros_like(parameter),
         }
 
+    def count(self, weights: Sequence[Weight]) -> None:
+        """One update more."""
+        if weights:
+            torch._foreach_add_([each.remembered["step"] for each in weights], 1)
+
     def groups(self, weights: Sequence[Weight]) -> Iterable[Sequence[Weight]]:
-        """All at once, or few."""
-        apart = any(each.twofold and each.master.device.type == "cpu" for each in weights)
-        most = _AT_ONCE if apart else math.inf
+        """All at once, or few numbers."""
+        if not any(each.twofold and each.master.device.type == "cpu" for each in weights):
+            yield from [weights] if weights else []
+            return
         group: list[Weight] = []
         held = 0
-        for each in weights:
+        for each in (part for weight in weights for part in weight.parts(NUMBERS_AT_ONCE)):
             held += each.master.numel()
-            if group and held > most:
+            if group and held > NUMBERS_AT_ONCE:
                 yield group
                 group, held = [], each.master.numel()
             group.append(each)
-        if group:
-            yield group
+        yield group
 
     def move(self, weights: Sequence[Weight], rate: float, shorten: Tensor | None) -> None:
         steps, first, second = ([each.remembered[key] for each in weights] for key in ("step", "exp_avg", "exp_avg_sq"))
-        torch._foreach_add_(steps, 1)
         torch._fused_adamw_(
             [each.master for each in weights],
             [each.gradient() for each in weights],
