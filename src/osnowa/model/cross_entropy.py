@@ -63,8 +63,9 @@ class _ProjectedCrossEntropy(torch.autograd.Function):
         block = even_part(len(hidden), max(1, BLOCK_NUMBERS // vocab))
         piece = block
         if hidden.device.type == "cpu":
-            threads = 1 if torch.compiler.is_compiling() else torch.get_num_threads()  # no compiler sees them
-            piece = max(1, slice_numbers(threads) // vocab)
+            # a compiler sees neither threads nor processors
+            numbers = SLICE_NUMBERS if torch.compiler.is_compiling() else slice_numbers(torch.get_num_threads())
+            piece = max(1, numbers // vocab)
         total = hidden.new_zeros((), dtype=wide)
         towards_hidden, towards_weight, towards_bias = torch.empty_like(hidden), None, None
         for begin in range(0, len(hidden), block):

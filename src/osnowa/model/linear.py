@@ -49,8 +49,8 @@ class Linear(Module, nn.Linear):
 
 def activate(x: Float[Tensor, "*batch inputs"], layer: nn.Module, activation: str) -> Float[Tensor, "*batch outputs"]:
     """The activation of that name of what a linear layer makes of x."""
-    pays = activation in _WITHIN and (activation not in _AGAIN or has_tiles())
-    plain = trained(x, [layer]) if pays and fast(x) else []
+    pays = activation in _WITHIN and fast(x) and (activation not in _AGAIN or has_tiles())
+    plain = trained(x, [layer]) if pays else []
     if plain:
         found: Tensor = _Product.apply(x, plain[0].weight, plain[0].bias, activation)  # type: ignore[no-untyped-call]
         return found
