@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 
+from osnowa.processor import onednn_multiplies_bfloat16
 from osnowa.runs.api import recipe_of
 from osnowa.runs.machine import choose_machine, set_up
 from osnowa.runs.prepare import open_prepared
@@ -46,7 +47,7 @@ class Work:
     @property
     def bfloat16_asked(self) -> bool:
         """Whether the peer's --bf16 is measured: where AVX-512 stands in for it, too; elsewhere a step takes minutes."""
-        return self.bfloat16 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return self.bfloat16 or onednn_multiplies_bfloat16()
 
     def recipe(self, contender: str) -> Recipe:
         """Ours: no dropout but where the name says so, the Trainer's optimizer."""

@@ -23,10 +23,15 @@ ARM = dict.fromkeys(ZEN_4, False)
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
     before = torch.get_float32_matmul_precision()
-    processor.has_tiles.cache_clear()
+    forget()
     yield
-    processor.has_tiles.cache_clear()
+    forget()
     torch.set_float32_matmul_precision(before)
+
+
+def forget() -> None:
+    processor.has_tiles.cache_clear()
+    processor.onednn_multiplies_bfloat16.cache_clear()
 
 
 def pretend(

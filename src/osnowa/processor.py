@@ -21,12 +21,18 @@ def processor_name() -> str:
 def multiplies_bfloat16() -> bool:
     """Whether it has instructions for products of bfloat16 numbers.
 
-    torch's own answer is also yes where oneDNN can stand in for them, on any processor with AVX-512: there a product
-    takes four times as long as in float32 (measured on Ice Lake).
+    oneDNN's answer is also yes where it can stand in for them, on any x86 processor with AVX-512: there a product takes
+    four times as long as in float32 (measured on Ice Lake).
     """
     if platform.machine().lower() in _X86:
         return bool(torch.cpu._is_avx512_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return onednn_multiplies_bfloat16()
+
+
+@lru_cache
+def onednn_multiplies_bfloat16() -> bool:
+    """Whether oneDNN is there and makes products of bfloat16 numbers, by instructions or without."""
+    return torch._C._has_mkldnn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def prefers_onednn() -> bool:

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from osnowa.model import Layout, heads, linear
 from osnowa.model.heads import heads_of, split_heads
 from osnowa.model.linear import ACTIVATIONS, Linear, activate
+from osnowa.processor import onednn_multiplies_bfloat16
 from small_models import learned, random_model, random_rows, shrink
 
 ROWS, LENGTH, WIDTH, HEAD = 3, 5, 8, 4
 SIZES = (8, 4, 12)
-HAS_BFLOAT16 = linear._knows_bfloat16()
+HAS_BFLOAT16 = onednn_multiplies_bfloat16()
 needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="this processor's library does not multiply bfloat16")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from osnowa.model.module import Module
-from osnowa.processor import has_tiles
+from osnowa.processor import has_tiles, onednn_multiplies_bfloat16
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -25,7 +25,6 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 # on two cores with AMX: relu 11.7 ms and 10.1, gelu_tanh 17.5 and 15.8; gelu 12.2 and 12.4. Without tiles the product
 # that is made again for gelu_tanh takes 5.3 ms and the part of it 1.3, gelu_tanh by itself 4.2 (two Zen 4 cores).
 _WITHIN = {"relu": ("relu", ""), "gelu_tanh": ("gelu", "tanh")}
-_AGAIN = ("gelu_tanh",)
 # Of two threads oneDNN's tiles give a product of this size to one alone: x of so many rows and at least so many columns,
 # to so many. 1,024 x 3,072 to 768: 4.4 ms whole, 2.7 in two parts (1.2 to 1.9 times as fast within these borders; beyond
 # them up to twice as slow). Other numbers of threads and other processors are not measured.
@@ -49,12 +48,15 @@ class Linear(Module, nn.Linear):
 
 def activate(x: Float[Tensor, "*batch inputs"], layer: nn.Module, activation: str) -> Float[Tensor, "*batch outputs"]:
     """The activation of that name of what a linear layer makes of x."""
-    pays = activation in _WITHIN and fast(x) and (activation not in _AGAIN or has_tiles())
-    plain = trained(x, [layer]) if pays else []
+    plain = trained(x, [layer]) if fast(x) and _pays_within(activation) else []
     if plain:
         found: Tensor = _Product.apply(x, plain[0].weight, plain[0].bias, activation)  # type: ignore[no-untyped-call]
         return found
     return ACTIVATIONS[activation](layer(x))
+
+
+def _pays_within(activation: str) -> bool:
+    return activation in _WITHIN and (activation == "relu" or has_tiles())
 
 
 def trained(x: Tensor, layers: Sequence[nn.Module]) -> list[Linear]:
@@ -145,10 +147,8 @@ def _in_parts(
 def fast(x: Tensor) -> bool:
     """Whether oneDNN multiplies these: where it does not know their numbers, the library has other ways."""
     return (
-        x.dtype == torch.bfloat16 and x.device.type == "cpu" and not torch.compiler.is_compiling() and _knows_bfloat16()
+        x.dtype == torch.bfloat16
+        and x.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and onednn_multiplies_bfloat16()
     )
-
-
-@cache
-def _knows_bfloat16() -> bool:
-    return torch._C._has_mkldnn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -74,6 +74,8 @@ class Rule(ABC):
                 if name not in self.state:
                     self.state[name] = self.begin(master)
                 weights.append(Weight(master, self.working[name], raw, self.state[name]))
+        if not weights:
+            return
         self.count(weights)
         for some in self.groups(weights):
             self.move(some, self.rate * factor, shorten)
@@ -86,7 +88,7 @@ class Rule(ABC):
 
     @abstractmethod
     def count(self, weights: Sequence[Weight]) -> None:
-        """What is done once a step, in however many parts a parameter moves."""
+        """What is done once a step with those that move, one at least, in however many parts each does."""
 
     @abstractmethod
     def groups(self, weights: Sequence[Weight]) -> Iterable[Sequence[Weight]]:
@@ -127,13 +129,12 @@ class AdamW(Rule):
 
     def count(self, weights: Sequence[Weight]) -> None:
         """One update more."""
-        if weights:
-            torch._foreach_add_([each.remembered["step"] for each in weights], 1)
+        torch._foreach_add_([each.remembered["step"] for each in weights], 1)
 
     def groups(self, weights: Sequence[Weight]) -> Iterable[Sequence[Weight]]:
         """All at once, or few numbers."""
-        if not any(each.twofold and each.master.device.type == "cpu" for each in weights):
-            yield from [weights] if weights else []
+        if not weights[0].twofold or weights[0].master.device.type != "cpu":
+            yield weights
             return
         group: list[Weight] = []
         held = 0
